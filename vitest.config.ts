@@ -1,0 +1,20 @@
+import { readdirSync } from "node:fs";
+import { defineConfig } from "vitest/config";
+
+const projectFolders = ["packages", "apps"]
+  .flatMap((group) => readdirSync(new URL(group, import.meta.url)).map((name) => `${group}/${name}`))
+  .concat("benchmarks", "docs");
+
+export default defineConfig({
+  test: {
+    // Real processes, sockets and segments are under test; forks keep native memory of one file out of another.
+    pool: "forks",
+    // A watchdog against hangs, not a time assertion: no test is expected to come near it.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    projects: projectFolders.map((folder) => ({
+      extends: true,
+      test: { name: folder.split("/").at(-1) as string, root: folder, include: ["test/**/*.test.ts"] },
+    })),
+  },
+});
