@@ -1,0 +1,96 @@
+/**
+ * Event frames as records of a log: what a log fills in, and what it reads, without decoding the rest.
+ *
+ * - A sender encodes an event with position, prev and time 0; the log fills them in where the bytes lie.
+ * - The same bytes go to every reader, in a segment and on a socket.
+ */
+
+import type { Frame } from "./codec.ts";
+import { ProtocolError } from "./errors.ts";
+import {
+  EVENT_EPOCH_OFFSET,
+  EVENT_MESSAGE_ID_OFFSET,
+  EVENT_PREV_OFFSET,
+  EVENT_ROOM_OFFSET,
+  EVENT_SEQ_OFFSET,
+  EVENT_TIME_OFFSET,
+  FIRST_EVENT_TYPE,
+  LAST_EVENT_TYPE,
+  LENGTH_FIELD_BYTES,
+  MESSAGE_ID_BYTES,
+  STRING_LENGTH_BYTES,
+  TYPE_OFFSET,
+} from "./layout.ts";
+import type { MessageId, Position } from "./messages.ts";
+import { FieldReader, hexAt, readU64, writeU64 } from "./wire.ts";
+
+/** What the log decides about an event. */
+export interface LogFields {
+  readonly position: Position;
+  readonly prev: number;
+  readonly timeMs: number;
+}
+
+/** Position, prev and time of an event that no log has taken yet. */
+export const NOT_YET_LOGGED: LogFields = { position: { epoch: 0, seq: 0 }, prev: 0, timeMs: 0 };
+
+export function isEventType(type: number): boolean {
+  return type >= FIRST_EVENT_TYPE && type <= LAST_EVENT_TYPE;
+}
+
+/** Throws ProtocolError MALFORMED unless `bytes` is one whole event frame with all its fixed fields. */
+export function assertEventFrame(bytes: Uint8Array): void {
+  const view = viewOf(bytes);
+  const whole =
+    bytes.length >= EVENT_ROOM_OFFSET + STRING_LENGTH_BYTES && view.getUint32(0) + LENGTH_FIELD_BYTES === bytes.length;
+  if (!whole || !isEventType(bytes[TYPE_OFFSET] as number)) {
+    throw new ProtocolError("MALFORMED", `${bytes.length} bytes are no whole event frame`);
+  }
+}
+
+/** Fills in the log's fields of the event frame that starts at `offset` of `bytes`. */
+export function patchEvent(bytes: Uint8Array, offset: number, fields: LogFields): void {
+  const view = viewOf(bytes);
+  writeU64(view, offset + EVENT_EPOCH_OFFSET, fields.position.epoch);
+  writeU64(view, offset + EVENT_SEQ_OFFSET, fields.position.seq);
+  writeU64(view, offset + EVENT_PREV_OFFSET, fields.prev);
+  writeU64(view, offset + EVENT_TIME_OFFSET, fields.timeMs);
+}
+
+/** The log's fields of an event frame that starts at `offset` of `bytes`. */
+export function logFieldsOf(bytes: Uint8Array, offset = 0): LogFields {
+  const view = viewOf(bytes);
+  return {
+    position: { epoch: readU64(view, offset + EVENT_EPOCH_OFFSET), seq: readU64(view, offset + EVENT_SEQ_OFFSET) },
+    prev: readU64(view, offset + EVENT_PREV_OFFSET),
+    timeMs: readU64(view, offset + EVENT_TIME_OFFSET),
+  };
+}
+
+export function messageIdOf(eventFrame: Uint8Array): MessageId {
+  return hexAt(eventFrame, EVENT_MESSAGE_ID_OFFSET, MESSAGE_ID_BYTES);
+}
+
+export function roomOf(eventFrame: Uint8Array): string {
+  return new FieldReader(eventFrame, EVENT_ROOM_OFFSET).string();
+}
+
+/** Calls `onFrame` for each of the whole frames that lie one after the other in `bytes`. */
+export function splitFrames(bytes: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
+  const view = viewOf(bytes);
+  let offset = 0;
+  while (offset < bytes.length) {
+    const end = offset + LENGTH_FIELD_BYTES + view.getUint32(offset);
+    if (end > bytes.length) throw new ProtocolError("MALFORMED", `a frame passes the end at ${bytes.length}`);
+    onFrame(bytes.subarray(offset, end));
+    offset = end;
+  }
+}
+
+export function isEventFrame(frame: Frame): boolean {
+  return isEventType(frame.type);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,26 @@
+/** The sizes that keep memory bounded: a peer's announcement of more is refused before anything is allocated. */
+
+/** The one protocol version spoken so far. HELLO offers a range, WELCOME names the choice. */
+export const PROTOCOL_VERSION = 1;
+
+export interface Limits {
+  /** Longest frame on the wire, its length field included. */
+  readonly maxFrameBytes: number;
+  /** Longest chat text, in bytes of UTF-8. */
+  readonly maxTextBytes: number;
+  /** Longest name of a person, in bytes of UTF-8. */
+  readonly maxNameBytes: number;
+  /** Longest name of a room, in bytes of UTF-8. */
+  readonly maxRoomNameBytes: number;
+}
+
+/** What a server advertises in WELCOME unless it was told otherwise. */
+export const DEFAULT_LIMITS: Limits = {
+  maxFrameBytes: 64 * 1024,
+  maxTextBytes: 4 * 1024,
+  maxNameBytes: 32,
+  maxRoomNameBytes: 64,
+};
+
+/** The room that everybody enters with WELCOME. */
+export const DEFAULT_ROOM = "lobby";
