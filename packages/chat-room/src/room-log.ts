@@ -1,0 +1,114 @@
+/**
+ * The one contract behind every room: an ordered log of events, and a roster of names.
+ *
+ * A log
+ * - gives each event a position whose `seq` strictly increases within the log's epoch but may skip, and names the
+ *   room's previous event in `prev`;
+ * - takes one session's appends, its LEFT included, in call order, whoever else appends in between;
+ * - resolves an append only once it has the event; a repeated message id resolves to the first position, whichever
+ *   process asks (remembered for MESSAGE_ID_MEMORY);
+ * - may reject an append that has landed nevertheless: retry it with the same message id before anything later of that session;
+ * - gives every reader the same events in the same order, the bytes as they were appended with position, prev and time
+ *   filled in; a reader at a position that is no longer retained is told so, never given a gap silently.
+ *
+ * A roster
+ * - claims a name for a session atomically across every process that shares the log; names are compared folded;
+ * - outlives the process that claimed: a survivor releases a dead one's names, appending their LEFT.
+ *
+ * Everything is asynchronous, so that a log on another machine can meet the contract. `conformance.ts` verifies it.
+ */
+
+import type { Position, SessionId } from "@parley/chat-protocol";
+
+/** For how long a message id is remembered: two minutes or this many messages, whichever is less. */
+export const MESSAGE_ID_MEMORY = { milliseconds: 120_000, messages: 65_536 } as const;
+
+/** What an append resolves with. `duplicate`: the message id was known; position and time are those of the first time. */
+export interface Appended {
+  readonly position: Position;
+  readonly timeMs: number;
+  readonly duplicate: boolean;
+}
+
+/** Events in log order, each one whole frame. A frame's bytes belong to whoever gets them and never change. */
+export interface Page {
+  readonly events: readonly Uint8Array[];
+  /** Read on after this. Equals the position asked for when there was nothing. */
+  readonly next: Position;
+  /** False: what follows the position asked for is not retained (or the epoch is another); `events` start later. */
+  readonly recovered: boolean;
+}
+
+/** Hears of events. Calls come in log order, at most one a turn of the event loop, none after `stop`. */
+export interface LogListener {
+  events(events: readonly Uint8Array[], last: Position): void;
+  /** This reader was overtaken: events are lost to it. It goes on after `from`. */
+  lost(from: Position): void;
+  /** The log can't be followed any more (closed by another, corrupt). The last call. */
+  failed(error: Error): void;
+}
+
+export interface Follower {
+  /** Position of the last event given out, or where following began. */
+  readonly position: Position;
+  stop(): void;
+}
+
+export interface NameClaim {
+  /** As it will be shown: normalized by `normalizeName`. */
+  readonly name: string;
+  readonly sessionId: SessionId;
+  /** The claim is refused when this many sessions hold names. */
+  readonly maxSessions?: number;
+}
+
+export type ClaimOutcome =
+  /** `resumed`: this same session held the name already. */
+  | { readonly claimed: true; readonly resumed: boolean }
+  | { readonly claimed: false; readonly reason: "NAME_TAKEN" | "SERVER_FULL" };
+
+export interface RosterEntry {
+  readonly name: string;
+  readonly sessionId: SessionId;
+}
+
+export interface Roster {
+  /** Rejects with RoomLogError only; a refusal is an outcome. */
+  claim(claim: NameClaim): Promise<ClaimOutcome>;
+  /** Frees the session's name; nothing to free is fine. */
+  release(sessionId: SessionId): Promise<void>;
+  entries(): Promise<readonly RosterEntry[]>;
+}
+
+export interface RoomLog {
+  /** For people: `memory`, `shm://lobby`. */
+  readonly label: string;
+  readonly epoch: number;
+  readonly roster: Roster;
+  /**
+   * Appends one encoded event frame of a session. The log may keep and change `frame`: it belongs to the log.
+   * Rejects with RoomLogError, or with ProtocolError MALFORMED for bytes that are no event frame.
+   */
+  append(sessionId: SessionId, frame: Uint8Array): Promise<Appended>;
+  /** Where the log starts (nothing before it is retained) and ends now. */
+  bounds(): Promise<{ readonly oldest: Position; readonly tail: Position }>;
+  /** At most `maxEvents` events after `after`. */
+  read(after: Position, maxEvents: number): Promise<Page>;
+  /** Gives the listener every event after `after`, the first call in a later turn. */
+  follow(after: Position, listener: LogListener): Follower;
+  /** Stops followers, releases what this process holds. Appends that wait are rejected. */
+  close(): Promise<void>;
+}
+
+export type RoomLogErrorCode = "OVERLOADED" | "LOG_UNAVAILABLE" | "CLOSED";
+
+/** The log can't do it now; all of these may succeed later except CLOSED. */
+export class RoomLogError extends Error {
+  override readonly name = "RoomLogError";
+  readonly code: RoomLogErrorCode;
+
+  constructor(code: RoomLogErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
