@@ -1,1 +1,31 @@
-export {};
+export {
+  type FormatLogOptions,
+  formatLog,
+  inspectLog,
+  LogReader,
+  type LogState,
+  type LogTransaction,
+  logRegionSizeBytes,
+  type OnLogRecord,
+  type ReadOptions,
+  type ReadResult,
+  SharedLog,
+  type SharedLogOptions,
+  type TransactionOptions,
+  type TransactionResult,
+  type WriteRecord,
+} from "./shared-log.ts";
+export {
+  type FormatRingOptions,
+  formatRing,
+  inspectRing,
+  type OnRingRecord,
+  RingConsumer,
+  type RingHandleOptions,
+  RingProducer,
+  type RingState,
+  ringRegionSizeBytes,
+  type WaitOptions,
+  type WaitResult,
+  type WaitStrategy,
+} from "./spsc-ring.ts";

@@ -1,0 +1,283 @@
+/**
+ * The writing side of an SPSC ring.
+ *
+ * - One producer handle writes at a time, in one thread. After a producer died, a new handle goes on at the published
+ *   tail: what the dead one had not published never was.
+ * - Records become visible in order, and only by the one store to `tail` in `publish`; a batch is one such store.
+ * - Full and closed are return values. A record that can never fit, and calls out of order, throw ArgumentError.
+ *
+ * After Lamport's queue with cached indexes (rigtorp/SPSCQueue) and agrona's record layout.
+ */
+import type { Doorbells } from "./contracts.ts";
+import { ArgumentError, CorruptSegmentError } from "./errors.ts";
+import { failpoint } from "./failpoint.ts";
+import type { Futex } from "./futex.ts";
+import type { Region } from "./memory.ts";
+import {
+  KIND_DATA,
+  KIND_PADDING,
+  RING_RECORD_HEADER_BYTES,
+  ringRecordBytes,
+  SIGNAL_ARMED,
+  SIGNAL_AWAKE,
+  SIGNAL_CLOSED,
+  SIGNAL_PARKED,
+} from "./records.ts";
+import { checkPositions, claimSignal, openRing, type RingWords } from "./ring-header.ts";
+import { type WaitOptions, type WaitPlace, waitForMove } from "./ring-wait.ts";
+
+/** What a handle needs of the segment to sleep and to wake. Without a futex only `try…` and `spin` are possible. */
+export interface RingHandleOptions {
+  readonly futex?: Futex | undefined;
+  /** Rung when the other side sleeps in an event loop. */
+  readonly doorbells?: Doorbells | undefined;
+}
+
+export class RingProducer {
+  readonly capacityBytes: number;
+  /** The longest payload: half the capacity less the record header. */
+  readonly maxRecordBytes: number;
+
+  readonly #bytes: Uint8Array;
+  readonly #i32: Int32Array;
+  readonly #words: RingWords;
+  readonly #futex: Futex | undefined;
+  readonly #doorbells: Doorbells | undefined;
+  readonly #place: WaitPlace;
+  readonly #mask: number;
+  readonly #dataOffset: number;
+  readonly #tailIndex: number;
+  readonly #consumerSignal: number;
+
+  // Positions are int32 whose bits are the unsigned position; differences are taken with `| 0`.
+  /** End of the newest reservation. */
+  #reserved: number;
+  /** What `abort` goes back to; equal to `#reserved` when there is nothing to take back. */
+  #beforeNewest: number;
+  #published: number;
+  /** Where writing must stop: the last head seen plus the capacity, or `#published` once the ring is closed. */
+  #limit: number;
+  #head: number;
+  #closed = false;
+
+  /** Throws CorruptSegmentError when `region` holds no ring, ArgumentError when it is outside its memory. */
+  constructor(region: Region, options: RingHandleOptions = {}) {
+    const words = openRing(region);
+    this.#words = words;
+    this.capacityBytes = words.capacityBytes;
+    this.maxRecordBytes = words.maxRecordBytes;
+    this.#bytes = region.memory.bytes;
+    this.#i32 = region.memory.i32;
+    this.#futex = options.futex;
+    this.#doorbells = options.doorbells;
+    this.#mask = words.capacityBytes - 1;
+    this.#dataOffset = words.dataOffset;
+    this.#tailIndex = words.tail;
+    this.#consumerSignal = words.consumerSignal;
+    this.#place = {
+      i32: this.#i32,
+      futex: this.#futex,
+      position: words.head,
+      ownSignal: words.producerSignal,
+      peerSignal: words.consumerSignal,
+      waits: words.producerWaits,
+    };
+    this.#published = Atomics.load(this.#i32, words.tail);
+    this.#reserved = this.#published;
+    this.#beforeNewest = this.#published;
+    this.#head = this.#published;
+    this.#limit = this.#published;
+    this.#refresh();
+    // A predecessor that died asleep left its signal set.
+    if (!this.#closed) claimSignal(this.#i32, words.producerSignal);
+  }
+
+  /** Whether the ring takes no more records: this side closed, or the consumer did. */
+  get closed(): boolean {
+    if (!this.#closed) this.#noticeClosed();
+    return this.#closed;
+  }
+
+  /** Payload and header bytes published and not yet released by the consumer. */
+  get usedBytes(): number {
+    return (this.#published - Atomics.load(this.#i32, this.#words.head)) >>> 0;
+  }
+
+  /**
+   * Reserves a record of `lengthBytes` and returns where its payload starts in `memory.bytes` (8-aligned), or -1 when
+   * there is no room or the ring is closed. The caller fills the payload, then `commit`s or `abort`s; or reserves more
+   * and publishes all at once.
+   */
+  tryReserve(lengthBytes: number): number {
+    if (lengthBytes >>> 0 !== lengthBytes || lengthBytes > this.maxRecordBytes) this.#refuseLength(lengthBytes);
+    const size = ringRecordBytes(lengthBytes);
+    const start = this.#reserved;
+    const at = start & this.#mask;
+    if (at + size > this.capacityBytes) return this.#reserveAfterPadding(lengthBytes, size, at);
+    if (((this.#limit - start) | 0) < size && !this.#hasRoom(size)) return -1;
+    const offset = this.#dataOffset + at;
+    const i32 = this.#i32;
+    i32[offset >>> 2] = lengthBytes;
+    i32[(offset >>> 2) + 1] = KIND_DATA;
+    this.#beforeNewest = start;
+    this.#reserved = (start + size) | 0;
+    return offset + RING_RECORD_HEADER_BYTES;
+  }
+
+  /** Publishes the reservation, and with it all that were made before and not yet published. */
+  commit(): void {
+    if (this.#reserved === this.#published) throw new ArgumentError("commit without a reservation");
+    this.publish();
+  }
+
+  /** Takes the newest reservation back. Those before it stay. */
+  abort(): void {
+    if (this.#reserved === this.#beforeNewest) throw new ArgumentError("abort without a reservation");
+    this.#reserved = this.#beforeNewest;
+  }
+
+  /** Makes everything reserved visible with one store, and wakes the consumer if it sleeps. Does nothing if nothing is. */
+  publish(): void {
+    const tail = this.#reserved;
+    if (tail === this.#published) return;
+    failpoint("ring-publish:begin");
+    // SYNC POINT with the consumer's load of tail: the stores to the records come before this one.
+    Atomics.store(this.#i32, this.#tailIndex, tail);
+    failpoint("ring-publish:tail");
+    this.#published = tail;
+    this.#beforeNewest = tail;
+    // SYNC POINT with park in ring-wait.ts: this load comes after the store above.
+    if (Atomics.load(this.#i32, this.#consumerSignal) !== SIGNAL_AWAKE) this.#notify();
+  }
+
+  /** Copies a record in and leaves it unpublished, for batches. False: no room, or closed. */
+  tryStage(bytes: Uint8Array): boolean {
+    const offset = this.tryReserve(bytes.length);
+    if (offset < 0) return false;
+    this.#bytes.set(bytes, offset);
+    return true;
+  }
+
+  /** Copies a record in and publishes it. False: no room, or closed. */
+  tryWrite(bytes: Uint8Array): boolean {
+    if (!this.tryStage(bytes)) return false;
+    this.publish();
+    return true;
+  }
+
+  /**
+   * Writes a record, waiting for room. Blocks the thread: not for an event loop. What was reserved before is published
+   * with it, or before waiting, so that the consumer can make room.
+   */
+  write(bytes: Uint8Array, options?: WaitOptions): "written" | "timed-out" | "closed" {
+    if (this.tryWrite(bytes)) return "written";
+    const waited = this.waitForRoom(bytes.length, options);
+    if (waited !== "ready") return waited;
+    return this.tryWrite(bytes) ? "written" : "closed";
+  }
+
+  /** Waits until a record of `lengthBytes` can be reserved. Publishes what is reserved first. Blocks the thread. */
+  waitForRoom(lengthBytes: number, options?: WaitOptions): "ready" | "timed-out" | "closed" {
+    this.publish();
+    const { timeoutMs = Number.POSITIVE_INFINITY } = options ?? {};
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      // Reserving tells whether there is room, and taking it back leaves no trace.
+      if (this.tryReserve(lengthBytes) >= 0) {
+        this.abort();
+        return "ready";
+      }
+      if (this.#closed) return "closed";
+      const remainingMs = Math.max(0, deadline - performance.now());
+      const waited = waitForMove(this.#place, this.#head, { ...options, timeoutMs: remainingMs });
+      if (waited === "timed-out") return "timed-out";
+      if (waited === "closed") this.#noticeClosed();
+    }
+  }
+
+  /** Says that nothing more will come. Unpublished reservations are dropped. The consumer can still read the rest. */
+  close(): void {
+    this.#reserved = this.#published;
+    this.#markClosed();
+    failpoint("ring-producer-close:begin");
+    Atomics.store(this.#i32, this.#words.producerSignal, SIGNAL_CLOSED);
+    failpoint("ring-producer-close:signal");
+    this.#notify();
+  }
+
+  #reserveAfterPadding(lengthBytes: number, size: number, at: number): number {
+    const padding = this.capacityBytes - at;
+    if (((this.#limit - this.#reserved) | 0) < padding + size && !this.#hasRoom(padding + size)) return -1;
+    const before = this.#reserved;
+    const index = (this.#dataOffset + at) >>> 2;
+    this.#i32[index] = padding - RING_RECORD_HEADER_BYTES;
+    this.#i32[index + 1] = KIND_PADDING;
+    failpoint("ring-reserve:padding");
+    this.#reserved = (before + padding) | 0;
+    const offset = this.tryReserve(lengthBytes);
+    // Taking the record back takes the padding back, too: a padding alone would never be published.
+    this.#beforeNewest = before;
+    return offset;
+  }
+
+  /** Looks at the consumer's position again. Called only when the last known one leaves too little room. */
+  #hasRoom(size: number): boolean {
+    this.#refresh();
+    return ((this.#limit - this.#reserved) | 0) >= size;
+  }
+
+  #refresh(): void {
+    if (!this.#closed) this.#noticeClosed();
+    if (this.#closed) return;
+    const head = Atomics.load(this.#i32, this.#words.head);
+    checkPositions(head, this.#published, this.capacityBytes);
+    this.#head = head;
+    this.#limit = (head + this.capacityBytes) | 0;
+  }
+
+  #noticeClosed(): void {
+    const { producerSignal, consumerSignal } = this.#words;
+    if (
+      Atomics.load(this.#i32, consumerSignal) === SIGNAL_CLOSED ||
+      Atomics.load(this.#i32, producerSignal) === SIGNAL_CLOSED
+    ) {
+      this.#markClosed();
+    }
+  }
+
+  #markClosed(): void {
+    this.#closed = true;
+    // Behind every reservation, so that the check in tryReserve fails from now on without looking at `#closed`.
+    this.#limit = this.#published;
+  }
+
+  #notify(): void {
+    const signal = claimSignal(this.#i32, this.#consumerSignal);
+    failpoint("ring-producer-wake:signal");
+    switch (signal) {
+      case SIGNAL_AWAKE:
+        return;
+      case SIGNAL_CLOSED:
+        this.#markClosed();
+        return;
+      case SIGNAL_PARKED:
+        Atomics.add(this.#i32, this.#words.producerWakes, 1);
+        this.#futex?.wake(this.#consumerSignal, 1);
+        return;
+      case SIGNAL_ARMED:
+        Atomics.add(this.#i32, this.#words.producerWakes, 1);
+        this.#doorbells?.ringSleepers();
+        return;
+      default:
+        throw new CorruptSegmentError(`consumer's signal can't be: signal=${signal}`, { signal });
+    }
+  }
+
+  #refuseLength(lengthBytes: number): never {
+    throw new ArgumentError(
+      `a record must have from 0 to ${this.maxRecordBytes} bytes (half the ring): ` +
+        `lengthBytes=${lengthBytes} capacityBytes=${this.capacityBytes}`,
+      { lengthBytes, maxRecordBytes: this.maxRecordBytes, capacityBytes: this.capacityBytes },
+    );
+  }
+}
