@@ -18,7 +18,7 @@ import {
   STRING_LENGTH_BYTES,
 } from "./layout.ts";
 import { PROTOCOL_VERSION } from "./limits.ts";
-import { type EventFields, LEFT_REASONS, type Message } from "./messages.ts";
+import { type EventFields, LEFT_REASONS, type Message, UNKNOWN_LEFT_REASON } from "./messages.ts";
 import { FieldReader, FieldWriter, utf8Length } from "./wire.ts";
 
 /** A frame's header fields and where its payload lies. `bytes` is the whole frame, header included. */
@@ -44,7 +44,8 @@ export function frameTypeName(type: number): FrameTypeName | undefined {
 
 /**
  * One whole frame. `correlationId` ties a reply to its request; 0 for what nobody asked for.
- * Throws ProtocolError MALFORMED for a value that has no encoding (a string above 65,535 bytes, a bad id).
+ * Throws ProtocolError MALFORMED for a value that has no encoding (a string above 65,535 bytes, a bad id, a number
+ * outside its field's range). Limits are the session's business: a frame may be longer than a peer takes.
  */
 export function encode(message: Message, correlationId = 0): Uint8Array {
   const writer = new FieldWriter(
@@ -224,8 +225,8 @@ export function decode(frame: Frame): Message {
     case "left": {
       const fields = readEventFields(reader);
       const name = reader.string();
-      const reason = LEFT_REASONS[reader.u8()];
-      if (reason === undefined) throw new ProtocolError("MALFORMED", "LEFT has an unknown reason");
+      // A reason that a later version adds must not make a known event unreadable.
+      const reason = LEFT_REASONS[reader.u8()] ?? UNKNOWN_LEFT_REASON;
       return { type, ...fields, name, reason };
     }
     case undefined:

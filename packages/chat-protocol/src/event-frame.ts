@@ -15,14 +15,17 @@ import {
   EVENT_SEQ_OFFSET,
   EVENT_TIME_OFFSET,
   FIRST_EVENT_TYPE,
+  HEADER_BYTES,
   LAST_EVENT_TYPE,
   LENGTH_FIELD_BYTES,
+  LENGTH_OFFSET,
   MESSAGE_ID_BYTES,
+  MIN_LENGTH,
   STRING_LENGTH_BYTES,
   TYPE_OFFSET,
 } from "./layout.ts";
 import type { MessageId, Position } from "./messages.ts";
-import { FieldReader, hexAt, readU64, writeU64 } from "./wire.ts";
+import { FieldReader, writeU64 } from "./wire.ts";
 
 /** What the log decides about an event. */
 export interface LogFields {
@@ -48,8 +51,14 @@ export function assertEventFrame(bytes: Uint8Array): void {
   }
 }
 
-/** Fills in the log's fields of the event frame that starts at `offset` of `bytes`. */
+/**
+ * Fills in the log's fields of the event frame that starts at `offset` of `bytes`, and touches nothing else.
+ * Throws ProtocolError MALFORMED when the fields pass the end or a value has no encoding.
+ */
 export function patchEvent(bytes: Uint8Array, offset: number, fields: LogFields): void {
+  if (offset + EVENT_MESSAGE_ID_OFFSET > bytes.length) {
+    throw new ProtocolError("MALFORMED", `${bytes.length} bytes hold no event frame at ${offset}`);
+  }
   const view = viewOf(bytes);
   writeU64(view, offset + EVENT_EPOCH_OFFSET, fields.position.epoch);
   writeU64(view, offset + EVENT_SEQ_OFFSET, fields.position.seq);
@@ -59,29 +68,32 @@ export function patchEvent(bytes: Uint8Array, offset: number, fields: LogFields)
 
 /** The log's fields of an event frame that starts at `offset` of `bytes`. */
 export function logFieldsOf(bytes: Uint8Array, offset = 0): LogFields {
-  const view = viewOf(bytes);
-  return {
-    position: { epoch: readU64(view, offset + EVENT_EPOCH_OFFSET), seq: readU64(view, offset + EVENT_SEQ_OFFSET) },
-    prev: readU64(view, offset + EVENT_PREV_OFFSET),
-    timeMs: readU64(view, offset + EVENT_TIME_OFFSET),
-  };
+  const reader = new FieldReader(bytes, offset + EVENT_EPOCH_OFFSET);
+  return { position: { epoch: reader.u64(), seq: reader.u64() }, prev: reader.u64(), timeMs: reader.u64() };
 }
 
 export function messageIdOf(eventFrame: Uint8Array): MessageId {
-  return hexAt(eventFrame, EVENT_MESSAGE_ID_OFFSET, MESSAGE_ID_BYTES);
+  return new FieldReader(eventFrame, EVENT_MESSAGE_ID_OFFSET).fixed(MESSAGE_ID_BYTES);
 }
 
 export function roomOf(eventFrame: Uint8Array): string {
   return new FieldReader(eventFrame, EVENT_ROOM_OFFSET).string();
 }
 
-/** Calls `onFrame` for each of the whole frames that lie one after the other in `bytes`. */
+/**
+ * Calls `onFrame` for each of the whole frames that lie one after the other in `bytes`.
+ * Throws ProtocolError MALFORMED at the first that isn't whole.
+ */
 export function splitFrames(bytes: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
   const view = viewOf(bytes);
   let offset = 0;
   while (offset < bytes.length) {
-    const end = offset + LENGTH_FIELD_BYTES + view.getUint32(offset);
-    if (end > bytes.length) throw new ProtocolError("MALFORMED", `a frame passes the end at ${bytes.length}`);
+    const header = offset + HEADER_BYTES <= bytes.length;
+    const length = header ? view.getUint32(offset + LENGTH_OFFSET) : 0;
+    const end = offset + LENGTH_FIELD_BYTES + length;
+    if (length < MIN_LENGTH || end > bytes.length) {
+      throw new ProtocolError("MALFORMED", `no whole frame at ${offset} of ${bytes.length} bytes`);
+    }
     onFrame(bytes.subarray(offset, end));
     offset = end;
   }

@@ -2,7 +2,8 @@
  * Cuts a stream of bytes into frames, however the bytes arrive.
  *
  * - A length below the header or above the limit is refused before anything is allocated for it.
- * - At most one incomplete frame is kept, so memory is bounded by `maxFrameBytes`.
+ * - At most one incomplete frame is kept, so memory is bounded by `maxFrameBytes`; what is kept grows with the bytes
+ *   that arrive, not with the length that was announced.
  * - After an error the stream can't be followed: every later call throws the same error.
  */
 
@@ -21,7 +22,8 @@ import {
 import { DEFAULT_LIMITS, PROTOCOL_VERSION } from "./limits.ts";
 
 export class FrameDecoder {
-  readonly #maxFrameBytes: number;
+  /** Longest frame taken. A client raises it when WELCOME advertises more than the default. */
+  maxFrameBytes: number;
   /** The start of a frame whose end has not arrived; `#pendingBytes` of it are filled. */
   #pending: Uint8Array = new Uint8Array(0);
   #pendingBytes = 0;
@@ -30,7 +32,7 @@ export class FrameDecoder {
   #failure: ProtocolError | undefined;
 
   constructor(maxFrameBytes: number = DEFAULT_LIMITS.maxFrameBytes) {
-    this.#maxFrameBytes = maxFrameBytes;
+    this.maxFrameBytes = maxFrameBytes;
   }
 
   /** Bytes kept of a frame that is not complete. */
@@ -70,13 +72,14 @@ export class FrameDecoder {
   #continuePending(chunk: Uint8Array, offset: number, onFrame: (frame: Frame) => void): number {
     const wanted = this.#pendingFrameBytes || LENGTH_FIELD_BYTES;
     const take = Math.min(wanted - this.#pendingBytes, chunk.length - offset);
+    this.#growPending(this.#pendingBytes + take, wanted);
     this.#pending.set(chunk.subarray(offset, offset + take), this.#pendingBytes);
     this.#pendingBytes += take;
     if (this.#pendingBytes === wanted) {
       if (this.#pendingFrameBytes === 0) {
-        this.#growPending(this.#frameBytesAt(this.#pending, 0));
+        this.#pendingFrameBytes = this.#frameBytesAt(this.#pending, 0);
       } else {
-        const complete = this.#pending;
+        const complete = this.#pending.subarray(0, wanted);
         this.#pending = new Uint8Array(0);
         this.#pendingBytes = 0;
         this.#pendingFrameBytes = 0;
@@ -88,24 +91,25 @@ export class FrameDecoder {
 
   #keep(rest: Uint8Array): void {
     this.#pendingFrameBytes = rest.length >= LENGTH_FIELD_BYTES ? this.#frameBytesAt(rest, 0) : 0;
-    this.#pending = new Uint8Array(this.#pendingFrameBytes || LENGTH_FIELD_BYTES);
-    this.#pending.set(rest);
+    // Not `slice`: a Node Buffer's is a view of the chunk, which its owner may use again.
+    this.#pending = new Uint8Array(rest);
     this.#pendingBytes = rest.length;
   }
 
-  #growPending(frameBytes: number): void {
-    const grown = new Uint8Array(frameBytes);
+  /** Makes room for `neededBytes` of a frame of `frameBytes`, doubling so that single bytes stay cheap. */
+  #growPending(neededBytes: number, frameBytes: number): void {
+    if (neededBytes <= this.#pending.length) return;
+    const grown = new Uint8Array(Math.min(frameBytes, Math.max(neededBytes, 2 * this.#pending.length)));
     grown.set(this.#pending.subarray(0, this.#pendingBytes));
     this.#pending = grown;
-    this.#pendingFrameBytes = frameBytes;
   }
 
   #frameBytesAt(bytes: Uint8Array, offset: number): number {
     const length = readU32(bytes, offset + LENGTH_OFFSET);
     const frameBytes = length + LENGTH_FIELD_BYTES;
     if (length < MIN_LENGTH) this.#fail("PROTOCOL_ERROR", `a frame length of ${length} is below ${MIN_LENGTH}`);
-    if (frameBytes > this.#maxFrameBytes) {
-      this.#fail("FRAME_TOO_LARGE", `a frame of ${frameBytes} bytes is above the limit of ${this.#maxFrameBytes}`);
+    if (frameBytes > this.maxFrameBytes) {
+      this.#fail("FRAME_TOO_LARGE", `a frame of ${frameBytes} bytes is above the limit of ${this.maxFrameBytes}`);
     }
     return frameBytes;
   }

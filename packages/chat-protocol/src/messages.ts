@@ -112,6 +112,8 @@ export interface JoinedEvent extends EventFields {
 /** `quit`: asked to. `lost`: the connection ended. `died`: its process died and a survivor noticed. */
 export const LEFT_REASONS = ["quit", "lost", "died"] as const;
 export type LeftReason = (typeof LEFT_REASONS)[number];
+/** What a reason that isn't known here is read as. */
+export const UNKNOWN_LEFT_REASON: LeftReason = "lost";
 
 export interface LeftEvent extends EventFields {
   readonly type: "left";

@@ -6,7 +6,9 @@ import { STRING_LENGTH_BYTES } from "./layout.ts";
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+const MAX_U8 = 0xff;
 const MAX_U16 = 0xffff;
+const MAX_U32 = 0xffff_ffff;
 const TWO_TO_32 = 0x1_0000_0000;
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
@@ -26,7 +28,10 @@ export function utf8Length(text: string): number {
   return bytes;
 }
 
-/** Writes fields one after the other into a buffer that is large enough. */
+/**
+ * Writes fields one after the other into a buffer that is large enough. A value outside its field's range is
+ * ProtocolError MALFORMED: wrapped round in silence it would be another value to the peer.
+ */
 export class FieldWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
@@ -39,21 +44,24 @@ export class FieldWriter {
   }
 
   u8(value: number): void {
+    assertInteger(value, MAX_U8);
     this.#view.setUint8(this.offset, value);
     this.offset += 1;
   }
 
   u16(value: number): void {
+    assertInteger(value, MAX_U16);
     this.#view.setUint16(this.offset, value);
     this.offset += 2;
   }
 
   u32(value: number): void {
+    assertInteger(value, MAX_U32);
     this.#view.setUint32(this.offset, value);
     this.offset += 4;
   }
 
-  /** `value` is a safe integer, at least 0. Throws ProtocolError MALFORMED otherwise. */
+  /** `value` is a safe integer, at least 0. */
   u64(value: number): void {
     writeU64(this.#view, this.offset, value);
     this.offset += 8;
@@ -139,6 +147,12 @@ export class FieldReader {
   }
 }
 
+function assertInteger(value: number, max: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw new ProtocolError("MALFORMED", `${value} is no whole number from 0 to ${max}`);
+  }
+}
+
 export function hexAt(bytes: Uint8Array, offset: number, sizeBytes: number): string {
   let hex = "";
   for (let index = offset; index < offset + sizeBytes; index++) hex += HEX[bytes[index] as number];
@@ -152,7 +166,7 @@ export function readU64(view: DataView, offset: number): number {
 }
 
 export function writeU64(view: DataView, offset: number, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 0) throw new ProtocolError("MALFORMED", `${value} is no 64-bit number`);
+  assertInteger(value, Number.MAX_SAFE_INTEGER);
   view.setUint32(offset, Math.floor(value / TWO_TO_32));
   view.setUint32(offset + 4, value >>> 0);
 }
