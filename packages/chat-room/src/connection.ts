@@ -13,9 +13,12 @@ export interface Encoding {
   readonly label: string;
   /** One reply or push for one connection. Empty when this kind of peer isn't told of such things. */
   reply(message: Reply, correlationId: number): Uint8Array;
-  /** A run of event frames, in order, as one buffer. */
+  /**
+   * A run of event frames, in order, as one buffer, which may be empty. Each event stands for itself:
+   * `events([a, b])` is `events([a])` followed by `events([b])`.
+   */
   events(frames: readonly Uint8Array[]): Uint8Array;
-  /** True: a connection is not given the events of its own session's sends. */
+  /** True: a connection is not given the events of its own session: what it said, its joining and leaving. */
   readonly hidesOwnMessages: boolean;
 }
 
@@ -28,4 +31,6 @@ export interface Connection {
   send(bytes: Uint8Array): void;
   /** Sends what is queued, then ends the connection. */
   end(): void;
+  /** After `Session.busy` was true: requests can be given to the session again. */
+  ready?(): void;
 }

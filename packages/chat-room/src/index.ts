@@ -1,4 +1,9 @@
+export { binaryEncoding } from "./binary-encoding.ts";
 export type { Connection, Encoding } from "./connection.ts";
+export { ChatHub, type HubObserver, type HubOptions } from "./hub.ts";
+export { MemoryRoomLog, type MemoryRoomLogOptions } from "./memory-room-log.ts";
+export { MessageIdIndex, type RememberedMessage } from "./message-id-index.ts";
+export { foldName, type NameOutcome, normalizeName } from "./names.ts";
 export {
   type Appended,
   type ClaimOutcome,
@@ -13,3 +18,4 @@ export {
   type Roster,
   type RosterEntry,
 } from "./room-log.ts";
+export { Session, type SessionState } from "./session.ts";

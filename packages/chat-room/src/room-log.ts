@@ -90,7 +90,7 @@ export interface RoomLog {
    * Rejects with RoomLogError, or with ProtocolError MALFORMED for bytes that are no event frame.
    */
   append(sessionId: SessionId, frame: Uint8Array): Promise<Appended>;
-  /** Where the log starts (nothing before it is retained) and ends now. */
+  /** Reading after `oldest` gives everything that is retained, reading after `tail` what is appended from now on. */
   bounds(): Promise<{ readonly oldest: Position; readonly tail: Position }>;
   /** At most `maxEvents` events after `after`. */
   read(after: Position, maxEvents: number): Promise<Page>;

@@ -1,0 +1,108 @@
+/**
+ * Who is in a room, and the fan-out of one turn's events to them.
+ *
+ * - A turn costs O(events) + O(members): the events are encoded once for each encoding, and every member gets that
+ *   same buffer. One write for each message and member would be fifty times slower.
+ * - Who joined in this turn gets what comes from its own JOINED on, nothing from before.
+ * - Where an encoding hides a session's own events, a member with events in this turn gets a buffer of its own.
+ */
+
+import { concatenate } from "./binary-encoding.ts";
+import type { Connection, Encoding } from "./connection.ts";
+
+export interface Member {
+  readonly connection: Connection;
+  /** Where the member stands in the room's array; only the room changes it. -1: in no room. */
+  memberIndex: number;
+}
+
+/** What sets a member apart from the others in this turn. Indexes are those of the turn's events. */
+export interface TurnOfMember {
+  /** The index of its JOINED. 0 for who was here before. */
+  from: number;
+  /** Indexes of its own events, ascending. */
+  readonly own: number[];
+}
+
+export class RoomMembers {
+  readonly #members: Member[] = [];
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  add(member: Member): void {
+    if (member.memberIndex >= 0) return;
+    member.memberIndex = this.#members.length;
+    this.#members.push(member);
+  }
+
+  /** Moves the last member into the gap, so that the array stays dense. */
+  remove(member: Member): void {
+    if (member.memberIndex < 0) return;
+    const last = this.#members.pop() as Member;
+    if (last !== member) {
+      this.#members[member.memberIndex] = last;
+      last.memberIndex = member.memberIndex;
+    }
+    member.memberIndex = -1;
+  }
+
+  /** Gives `events` to every member; `apart` has those who don't get all of them. */
+  deliver(events: readonly Uint8Array[], apart: ReadonlyMap<Member, TurnOfMember>): void {
+    const turns = new Map<Encoding, EncodedTurn>();
+    let turn: EncodedTurn | undefined;
+    for (const member of this.#members) {
+      const { connection } = member;
+      if (turn === undefined || turn.encoding !== connection.encoding) {
+        turn = turns.get(connection.encoding) ?? new EncodedTurn(connection.encoding, events);
+        turns.set(connection.encoding, turn);
+      }
+      const own = apart.size > 0 ? apart.get(member) : undefined;
+      const bytes = own === undefined ? turn.whole : turn.part(own);
+      if (bytes.length > 0) connection.send(bytes);
+    }
+  }
+}
+
+/** One turn's events in one encoding; whatever isn't needed isn't made. */
+class EncodedTurn {
+  readonly encoding: Encoding;
+  readonly #events: readonly Uint8Array[];
+  #whole: Uint8Array | undefined;
+  #parts: readonly Uint8Array[] | undefined;
+  /** Where each of `#parts` begins in `#whole`. */
+  #offsets: readonly number[] = [];
+
+  constructor(encoding: Encoding, events: readonly Uint8Array[]) {
+    this.encoding = encoding;
+    this.#events = events;
+  }
+
+  get whole(): Uint8Array {
+    this.#whole ??= this.encoding.events(this.#events);
+    return this.#whole;
+  }
+
+  part(turn: TurnOfMember): Uint8Array {
+    const parts = this.#encodeApart();
+    if (!this.encoding.hidesOwnMessages || turn.own.length === 0) {
+      return this.whole.subarray(this.#offsets[turn.from] ?? 0);
+    }
+    const own = new Set(turn.own);
+    return concatenate(parts.filter((_, index) => index >= turn.from && !own.has(index)));
+  }
+
+  #encodeApart(): readonly Uint8Array[] {
+    if (this.#parts === undefined) {
+      this.#parts = this.#events.map((event) => this.encoding.events([event]));
+      let offset = 0;
+      this.#offsets = this.#parts.map((part) => {
+        offset += part.length;
+        return offset - part.length;
+      });
+      this.#whole ??= concatenate(this.#parts);
+    }
+    return this.#parts;
+  }
+}
