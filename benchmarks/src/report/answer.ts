@@ -1,0 +1,118 @@
+/**
+ * The answer in three sentences, from the verdicts.
+ *
+ * - First like with like: both sides asleep on an event loop, same placement. Then spin, with what it burns. Then the chat.
+ * - Every sentence carries wait strategy and placement; a missing scenario is said to be missing, not skipped in silence.
+ */
+import { CONTENDERS, METRICS, SCENARIOS } from "../results/ids.ts";
+import { formatTimes, formatUs } from "../results/quantities.ts";
+import type { Cell, Comparison, Scenario } from "../results/types.ts";
+import { BASELINE, onPlacement, ratioPhrase, type View } from "./view.ts";
+
+const P50 = METRICS.p50.id;
+
+export function threeSentences(view: View): [string, string, string] {
+  return [likeWithLike(view), spinning(view), chatting(view)];
+}
+
+/** A one-line account of the run's quality. */
+export function qualityText(view: View): string {
+  const { quality } = view.results;
+  const headline = quality.aa.filter((check) => check.scenario === SCENARIOS.roundTrip.id && check.metric === P50);
+  const reaches = headline.map((check) => check.halfWidth).filter((reach) => reach !== null);
+  if (reaches.length === 0) return "no A/A interval: read every figure as indicative";
+  const reach = `TCP against itself stayed within ±${Math.max(1, Math.ceil(Math.max(...reaches) * 100))}%`;
+  return quality.grade === "C" ? `${reach}: nothing is claimed under 1.5×` : reach;
+}
+
+function likeWithLike(view: View): string {
+  const scenarios = view.scenarios(SCENARIOS.roundTrip.id);
+  const parts = scenarios.flatMap((scenario) => {
+    const shared = view.cell(scenario, CONTENDERS.shmEventLoop.id);
+    const tcp = view.cell(scenario, BASELINE);
+    const comparison = view.comparison(scenario, CONTENDERS.shmEventLoop.id, P50, BASELINE);
+    if (shared === undefined || tcp === undefined || comparison === undefined) return [];
+    return [`${onPlacement(scenario.placement)} ${outcome(comparison)} (${pair(shared, tcp)})`];
+  });
+  if (parts.length === 0) {
+    return "Like with like, both sides asleep on an event loop, was not measured in this run.";
+  }
+  return `With both sides asleep on an event loop, shared memory's round trip is, against TCP's at p50, ${parts.join("; and ")}.`;
+}
+
+function spinning(view: View): string {
+  const found = best(view, SCENARIOS.roundTrip.id, CONTENDERS.shmSpin.id, BASELINE);
+  if (found === null) return "Spinning was not measured in this run.";
+  const { scenario, candidate, base, comparison } = found;
+  const cpu = `${formatUs(candidate.summary.cpuUsPerMessage)} of CPU a message against TCP's ${formatUs(base.summary.cpuUsPerMessage)}`;
+  return (
+    `Spinning ${onPlacement(scenario.placement)}, shared memory is ${outcome(comparison)} (${pair(candidate, base)}), ` +
+    `but it burns a core on each side, messages or not: ${cpu} under this load, both sides together.`
+  );
+}
+
+function chatting(view: View): string {
+  const found = best(view, SCENARIOS.chatDelivery.id, CONTENDERS.chatShm.id, CONTENDERS.chatTcp.id);
+  if (found === null) return "The chat itself, one person's message to another, was not measured in this run.";
+  const { scenario, candidate, base, comparison } = found;
+  return (
+    `In the chat as people run it, all asleep on event loops and ${onPlacement(scenario.placement)}, one person's message reaching another ` +
+    `through the shared-memory room rather than the TCP server is, at p50, ${outcome(comparison)} (${pair(candidate, base)}); ` +
+    "the socket path has a server in between and the room has none."
+  );
+}
+
+interface Found {
+  readonly scenario: Scenario;
+  readonly candidate: Cell;
+  readonly base: Cell;
+  readonly comparison: Comparison;
+}
+
+/** The first placement, separate cores first, at which both were measured. */
+function best(view: View, id: string, candidateId: string, baseId: string): Found | null {
+  for (const scenario of view.scenarios(id)) {
+    const candidate = view.cell(scenario, candidateId);
+    const base = view.cell(scenario, baseId);
+    const comparison = view.comparison(scenario, candidateId, P50, baseId);
+    if (candidate !== undefined && base !== undefined && comparison !== undefined) {
+      return { scenario, candidate, base, comparison };
+    }
+  }
+  return null;
+}
+
+function pair(candidate: Cell, base: Cell): string {
+  return `${formatUs(candidate.summary.p50)} against ${formatUs(base.summary.p50)}`;
+}
+
+/** The verdict as a predicate: "3.4× (95% CI 3.1–3.8) faster". */
+export function outcome(comparison: Comparison): string {
+  const { ratio, lo, hi, verdict, band } = comparison;
+  const size = ratio === null ? null : ratio >= 1 ? ratio : 1 / ratio;
+  const direction = ratio === null || ratio >= 1 ? "faster" : "slower";
+  const flipped = ratio !== null && ratio < 1 && lo !== null && hi !== null;
+  const ends = flipped ? ([1 / hi, 1 / lo] as const) : ([lo, hi] as const);
+  const ci =
+    ends[0] === null ? "" : ` (95% CI ${formatTimes(ends[0]).slice(0, -1)}–${formatTimes(ends[1]).slice(0, -1)})`;
+  switch (verdict) {
+    case "better":
+    case "worse":
+      return `${formatTimes(size)}${ci} ${direction}`;
+    case "slightly-better":
+    case "slightly-worse":
+      return `slightly ${direction}, ${formatTimes(size)}${ci}`;
+    case "no-practical-difference":
+      return `no different in practice (within ±${Math.round(band * 100)}%)`;
+    case "no-measurable-difference":
+      return "not measurably different";
+    case "too-noisy":
+      return `too noisy to tell, ${ratioPhrase(comparison)}`;
+    case "two-modes":
+      return "in two modes, so there is no one ratio";
+    case "indicative":
+      return `perhaps ${formatTimes(size)}${ci} ${direction} (indicative only)`;
+    default:
+      return "not compared";
+  }
+}
