@@ -32,12 +32,12 @@ function likeWithLike(view: View): string {
     const tcp = view.cell(scenario, BASELINE);
     const comparison = view.comparison(scenario, CONTENDERS.shmEventLoop.id, P50, BASELINE);
     if (shared === undefined || tcp === undefined || comparison === undefined) return [];
-    return [`${onPlacement(scenario.placement)} ${outcome(comparison)} (${pair(shared, tcp)})`];
+    return [`${outcome(comparison, "TCP's")} ${onPlacement(scenario.placement)} (${pair(shared, tcp)})`];
   });
   if (parts.length === 0) {
     return "Like with like, both sides asleep on an event loop, was not measured in this run.";
   }
-  return `With both sides asleep on an event loop, shared memory's round trip is, against TCP's at p50, ${parts.join("; and ")}.`;
+  return `With both sides asleep on an event loop, shared memory's round trip at p50 is ${parts.join(", and ")}.`;
 }
 
 function spinning(view: View): string {
@@ -46,7 +46,7 @@ function spinning(view: View): string {
   const { scenario, candidate, base, comparison } = found;
   const cpu = `${formatUs(candidate.summary.cpuUsPerMessage)} of CPU a message against TCP's ${formatUs(base.summary.cpuUsPerMessage)}`;
   return (
-    `Spinning ${onPlacement(scenario.placement)}, shared memory is ${outcome(comparison)} (${pair(candidate, base)}), ` +
+    `Spinning ${onPlacement(scenario.placement)}, shared memory is ${outcome(comparison, "TCP")} (${pair(candidate, base)}), ` +
     `but it burns a core on each side, messages or not: ${cpu} under this load, both sides together.`
   );
 }
@@ -56,8 +56,8 @@ function chatting(view: View): string {
   if (found === null) return "The chat itself, one person's message to another, was not measured in this run.";
   const { scenario, candidate, base, comparison } = found;
   return (
-    `In the chat as people run it, all asleep on event loops and ${onPlacement(scenario.placement)}, one person's message reaching another ` +
-    `through the shared-memory room rather than the TCP server is, at p50, ${outcome(comparison)} (${pair(candidate, base)}); ` +
+    `In the chat as people run it, all asleep on event loops ${onPlacement(scenario.placement)}, the way from one person to another through the ` +
+    `shared-memory room is at p50 ${outcome(comparison, "through the TCP server")} (${pair(candidate, base)}); ` +
     "the socket path has a server in between and the room has none."
   );
 }
@@ -86,33 +86,33 @@ function pair(candidate: Cell, base: Cell): string {
   return `${formatUs(candidate.summary.p50)} against ${formatUs(base.summary.p50)}`;
 }
 
-/** The verdict as a predicate: "3.4× (95% CI 3.1–3.8) faster". */
-export function outcome(comparison: Comparison): string {
+/** The verdict as a predicate about `base`: "3.4× (95% CI 3.1–3.8) faster than TCP". */
+export function outcome(comparison: Comparison, base: string): string {
   const { ratio, lo, hi, verdict, band } = comparison;
-  const size = ratio === null ? null : ratio >= 1 ? ratio : 1 / ratio;
-  const direction = ratio === null || ratio >= 1 ? "faster" : "slower";
-  const flipped = ratio !== null && ratio < 1 && lo !== null && hi !== null;
-  const ends = flipped ? ([1 / hi, 1 / lo] as const) : ([lo, hi] as const);
+  if (ratio === null) {
+    return verdict === "two-modes"
+      ? `in two modes against ${base}, so there is no one ratio`
+      : `not compared with ${base}`;
+  }
+  const isFaster = ratio >= 1;
+  const [size, from, to] = isFaster ? [ratio, lo, hi] : [1 / ratio, hi && 1 / hi, lo && 1 / lo];
   const ci =
-    ends[0] === null ? "" : ` (95% CI ${formatTimes(ends[0]).slice(0, -1)}–${formatTimes(ends[1]).slice(0, -1)})`;
+    from === null || to === null ? "" : ` (95% CI ${formatTimes(from).slice(0, -1)}–${formatTimes(to).slice(0, -1)})`;
+  const claim = `${formatTimes(size)}${ci} ${isFaster ? "faster" : "slower"} than ${base}`;
   switch (verdict) {
     case "better":
     case "worse":
-      return `${formatTimes(size)}${ci} ${direction}`;
+      return claim;
     case "slightly-better":
     case "slightly-worse":
-      return `slightly ${direction}, ${formatTimes(size)}${ci}`;
+      return `slightly ${isFaster ? "faster" : "slower"} than ${base}, ${formatTimes(size)}${ci}`;
     case "no-practical-difference":
-      return `no different in practice (within ±${Math.round(band * 100)}%)`;
+      return `no different in practice from ${base} (within ±${Math.round(band * 100)}%)`;
     case "no-measurable-difference":
-      return "not measurably different";
+      return `not measurably different from ${base}`;
     case "too-noisy":
-      return `too noisy to tell, ${ratioPhrase(comparison)}`;
-    case "two-modes":
-      return "in two modes, so there is no one ratio";
-    case "indicative":
-      return `perhaps ${formatTimes(size)}${ci} ${direction} (indicative only)`;
+      return `too noisy to compare with ${base}, ${ratioPhrase(comparison)}`;
     default:
-      return "not compared";
+      return `perhaps ${claim}, indicative only`;
   }
 }

@@ -10,6 +10,7 @@ import { CustomChart, ScatterChart } from "echarts/charts";
 import { GridComponent, LegendComponent } from "echarts/components";
 import { type EChartsCoreOption, init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
+import { withoutTrailingZeros } from "../results/quantities.ts";
 import type { Contender } from "../results/types.ts";
 import type { Chart } from "./document.ts";
 
@@ -71,13 +72,13 @@ const NARROW: Layout = { width: NARROW_PX, rowPx: 46, left: 12, right: 12, narro
 export function forestChart(id: string, title: string, alt: string, rows: readonly ForestRow[]): Chart {
   const draw = (layout: Layout): string => {
     const ends = rows.flatMap((row) => [row.lo ?? row.ratio, row.hi ?? row.ratio, 1 / (1 + row.band), 1 + row.band]);
-    const option = frame(layout, rows, {
+    const option = frame(layout, TOP_PX, rows, {
       min: niceBelow(Math.min(...ends)),
       max: niceAbove(Math.max(...ends)),
       name: "× against the base: worse to the left of 1, better to the right",
       format: (value) => `${Number(value.toPrecision(2))}×`,
     });
-    return render(id, layout, rows.length, {
+    return render(id, layout, TOP_PX, rows.length, {
       ...option,
       series: [
         {
@@ -89,13 +90,14 @@ export function forestChart(id: string, title: string, alt: string, rows: readon
             const row = rows[i] as ForestRow;
             const at = (value: number): number => api.coord([value, i])[0] as number;
             const y = api.coord([1, i])[1] as number;
-            const half = layout.rowPx / 2;
+            // On a phone the label stands above the dot, so line and band stay below it.
+            const half = layout.narrow ? NARROW_HALF_PX : layout.rowPx / 2;
             const colour = designColour(row.design);
             const band = {
               x: at(1 / (1 + row.band)),
               y: y - half,
               width: at(1 + row.band) - at(1 / (1 + row.band)),
-              height: 2 * half,
+              height: 2 * half + 1,
             };
             const whisker = (x1: number, y1: number, x2: number, y2: number): object => ({
               type: "line",
@@ -146,11 +148,12 @@ export function dotChart(
 ): Chart {
   const draw = (layout: Layout): string => {
     const known = rows.flatMap((row) => row.values.filter((value) => value !== null && value > 0)) as number[];
-    const option = frame(layout, rows, {
+    const topPx = marks.length < 2 ? TOP_PX : LEGEND_PX;
+    const option = frame(layout, topPx, rows, {
       min: niceBelow(Math.min(...known)),
       max: niceAbove(Math.max(...known)),
       name: axis.name,
-      format: axis.format,
+      format: (value) => withoutTrailingZeros(axis.format(value)),
     });
     const connectors = {
       type: "custom",
@@ -195,7 +198,7 @@ export function dotChart(
               textStyle: { color: INK.ink, fontFamily: FONT, fontSize: 12 },
             },
           };
-    return render(id, layout, rows.length, { ...option, ...legend, series: [connectors, ...series] });
+    return render(id, layout, topPx, rows.length, { ...option, ...legend, series: [connectors, ...series] });
   };
   return { id, title, alt, wide: draw(WIDE), narrow: draw(NARROW) };
 }
@@ -212,17 +215,24 @@ interface Scale {
   readonly format: (value: number) => string;
 }
 
-const TOP_PX = 34;
+const NARROW_HALF_PX = 9;
+const LEGEND_PX = 34;
+const TOP_PX = 10;
 const BOTTOM_PX = 50;
 
-function frame(layout: Layout, rows: readonly { label: string; note: string }[], scale: Scale): EChartsCoreOption {
+function frame(
+  layout: Layout,
+  topPx: number,
+  rows: readonly { label: string; note: string }[],
+  scale: Scale,
+): EChartsCoreOption {
   const category = rows.map((_, i) => i);
   const labelStyle = { color: INK.ink, fontFamily: FONT, fontSize: layout.narrow ? 12 : 13 };
   const hidden = { axisLine: { show: false }, axisTick: { show: false }, splitLine: { show: false } };
   const narrowText = (i: number): string => `${rows[i]?.label}  ·  ${rows[i]?.note}`;
   return {
     animation: false,
-    grid: { top: TOP_PX, bottom: BOTTOM_PX, left: layout.left, right: layout.right },
+    grid: { top: topPx, bottom: BOTTOM_PX, left: layout.left, right: layout.right },
     xAxis: {
       type: "log",
       min: scale.min,
@@ -234,7 +244,7 @@ function frame(layout: Layout, rows: readonly { label: string; note: string }[],
       axisLine: { show: true, lineStyle: { color: INK.rule } },
       axisTick: { show: true, lineStyle: { color: INK.rule } },
       axisLabel: { color: INK.muted, fontFamily: FONT, fontSize: 11, hideOverlap: true, formatter: scale.format },
-      splitLine: { lineStyle: { color: INK.rule, width: 1 } },
+      splitLine: { show: !layout.narrow, lineStyle: { color: INK.rule, width: 1 } },
       minorSplitLine: { show: false },
     },
     yAxis: [
@@ -275,8 +285,8 @@ function frame(layout: Layout, rows: readonly { label: string; note: string }[],
   };
 }
 
-function render(id: string, layout: Layout, rowCount: number, option: EChartsCoreOption): string {
-  const height = TOP_PX + BOTTOM_PX + rowCount * layout.rowPx;
+function render(id: string, layout: Layout, topPx: number, rowCount: number, option: EChartsCoreOption): string {
+  const height = topPx + BOTTOM_PX + rowCount * layout.rowPx;
   const chart = init(null, null, { renderer: "svg", ssr: true, width: layout.width, height });
   try {
     chart.setOption(option);

@@ -31,11 +31,14 @@ figure svg{display:block;width:100%;height:auto}
 .table{overflow-x:auto;margin:16px 0 26px;border:1px solid var(--rule);border-radius:10px;background:var(--raised)}
 table{border-collapse:collapse;width:100%;font-size:.9rem;line-height:1.45}
 caption{text-align:left;padding:12px 16px 8px;font-weight:600;font-size:.92rem}
-th,td{padding:8px 16px;text-align:left;vertical-align:top;border-top:1px solid var(--rule)}
+th,td{padding:8px 12px;text-align:left;vertical-align:top;border-top:1px solid var(--rule)}
 th{color:var(--muted);font-weight:540;font-size:.82rem;white-space:nowrap;vertical-align:bottom}
 thead tr:first-child th:empty{display:none}
 .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th:first-child,td:first-child{padding-left:16px}
+th:last-child,td:last-child{padding-right:16px}
 td:first-child{font-weight:540}
+.table:not(.long) td:first-child{white-space:nowrap}
 .long td{min-width:150px}
 .long td:last-child{min-width:120px}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.86em}
@@ -56,6 +59,11 @@ th,td{padding:7px 12px}
 .table{margin-left:-6px;margin-right:-6px}
 .badge{border-radius:22px}
 .card{padding:16px 16px 6px}
+.long table,.long tbody,.long tr,.long td,.long caption{display:block;width:100%}
+.long thead{display:none}
+.long tr{border-top:1px solid var(--rule);padding:10px 14px}
+.long td{border:0;padding:2px 0;min-width:0;text-align:left;white-space:normal}
+.long td:not(:first-child):not([data-label=""])::before{content:attr(data-label) ": ";color:var(--muted);font-weight:400}
 }
 @media print{.page{max-width:none;padding:0}details>*{display:block}}
 `;

@@ -77,6 +77,7 @@ function renderTable({ caption, columns, rows }: Extract<Block, { kind: "table" 
   return html`<div class="table${prose ? " long" : ""}" tabindex="0" role="region" aria-label="${caption}"><table><caption>${caption}</caption><thead><tr>${columns.map(
     ({ title }, i) => html`<th scope="col"${cellClass(i)}>${title}</th>`,
   )}</tr></thead><tbody>${rows.map(
-    (row) => html`<tr>${row.map((cell, i) => html`<td${cellClass(i)}>${inline(cell)}</td>`)}</tr>\n`,
+    (row) =>
+      html`<tr>${row.map((cell, i) => html`<td${cellClass(i)} data-label="${columns[i]?.title ?? ""}">${inline(cell)}</td>`)}</tr>\n`,
   )}</tbody></table></div>\n`;
 }

@@ -31,7 +31,7 @@ function tableLines(view: View): string[] {
   const rates = view.scenarios(SCENARIOS.throughput.id);
   const batched = rates.filter((scenario) => scenario.placement === rates[0]?.placement).at(-1);
   const chat = view.scenario(SCENARIOS.chatDelivery.id);
-  const batch = batched?.params["batch"];
+  const batch = batched?.params.batch;
   const head = [
     "",
     "p50, two cores",

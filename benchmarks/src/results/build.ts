@@ -84,7 +84,8 @@ export function buildResults(measured: MeasuredRun): BuiltResults {
   const metrics = [...Object.values(METRICS), ...(measured.extraMetrics ?? [])];
   const contenders = new Map(measured.contenders.map((contender) => [contender.id, contender]));
   const metricById = new Map(metrics.map((metric) => [metric.id, metric]));
-  const measuredCells = measured.scenarios.map((scenario) => cellsOf(scenario));
+  const order = measured.contenders.map((contender) => contender.id);
+  const measuredCells = measured.scenarios.map((scenario) => cellsOf(scenario, order));
   const aa = measured.scenarios.flatMap(({ plan }, i) =>
     aaChecks(plan, measuredCells[i] as Cell[], contenders, metricById),
   );
@@ -141,8 +142,11 @@ export function metricValue(of: Trial | Summary, metric: string): number | null 
   return of.extra[metric] ?? null;
 }
 
-function cellsOf({ plan, trials, oversubscribed }: MeasuredScenario): Cell[] {
-  return [...Map.groupBy(trials, (trial) => trial.contender)].map(([contender, own]): Cell => {
+/** Cells in the order of the contenders, not in that of the first block's shuffle. */
+function cellsOf({ plan, trials, oversubscribed }: MeasuredScenario, order: readonly string[]): Cell[] {
+  const groups = [...Map.groupBy(trials, (trial) => trial.contender)];
+  groups.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
+  return groups.map(([contender, own]): Cell => {
     const plain = own.map(toTrial);
     const outliers = new Set<Trial>();
     const valid = plain.filter((trial) => trial.valid);

@@ -7,11 +7,11 @@
 
 export const NOTHING = "–";
 
-/** "34×", "3.4×", "1.08×", "0.28×". */
+/** "34×", "18.3×", "3.4×", "1.08×", "0.28×". */
 export function formatTimes(ratio: number | null): string {
   if (ratio === null || !Number.isFinite(ratio)) return NOTHING;
   if (ratio >= 99.5) return `${grouped(Number(ratio.toPrecision(3)))}×`;
-  if (ratio >= 9.95) return `${ratio.toFixed(0)}×`;
+  if (ratio >= 19.95) return `${ratio.toFixed(0)}×`;
   if (ratio >= 1.995) return `${ratio.toFixed(1)}×`;
   if (ratio >= 0.0995) return `${ratio.toFixed(2)}×`;
   return `${Number(ratio.toPrecision(2))}×`;
@@ -53,11 +53,17 @@ export function formatQuantity(value: number | null, unit: string): string {
   return unit === "" || text === NOTHING ? text : `${text} ${unit}`;
 }
 
+/** Without zeros after the point: for axes, whose figures are round. */
+export function withoutTrailingZeros(text: string): string {
+  return text.replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+}
+
 function significant(value: number): string {
   if (value === 0) return "0";
   if (value >= 99.5) return value.toFixed(0);
-  if (value >= 9.95) return String(Number(value.toFixed(1)));
-  return String(Number(value.toPrecision(value < 1 ? 2 : 3)));
+  if (value >= 9.995) return value.toFixed(1);
+  if (value >= 0.995) return value.toFixed(2);
+  return String(Number(value.toPrecision(2)));
 }
 
 function grouped(value: number): string {

@@ -53,13 +53,16 @@ function latencyAdvice(view: View): Advice[] {
   ];
   const scenarios = view.scenarios(SCENARIOS.roundTrip.id);
   return situations.flatMap(([situation, waits]) =>
-    scenarios.map((scenario) => {
-      const found = winner(view, scenario, METRICS.p50.id, waits);
-      return {
-        situation: `${situation}, ${onPlacement(scenario.placement)}`,
-        ...say(view, found, scenario, METRICS.p50.id),
-      };
-    }),
+    // Spinning needs a core on each side, so that situation doesn't exist on one.
+    scenarios
+      .filter((each) => !waits.includes("spin") || each.placement !== "same-cpu")
+      .map((scenario) => {
+        const found = winner(view, scenario, METRICS.p50.id, waits);
+        return {
+          situation: `${situation}, ${onPlacement(scenario.placement)}`,
+          ...say(view, found, scenario, METRICS.p50.id),
+        };
+      }),
   );
 }
 

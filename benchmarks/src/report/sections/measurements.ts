@@ -32,19 +32,15 @@ export function forestSection(view: View): Section | null {
           note: ratioPhrase(each),
         }));
       if (rows.length === 0) return [];
-      const blockCounts = [...new Set(scenario.comparisons.map((each) => each.n))].sort((a, b) => a - b).join("–");
       const title = `× against TCP: ${what}, ${onPlacement(scenario.placement)}, ${paramsPhrase(scenario)}`;
       const alt = rows.map((row) => `${row.label} ${row.note}`).join("; ");
-      return [
-        { kind: "chart", chart: forestChart(`forest-${kind.id}-${i + 1}`, title, alt, rows) },
-        {
-          kind: "note",
-          text: `Dot and 95% interval over ${blockCounts} blocks; hollow: no interval. Right of 1 is better. Nothing is claimed inside the shaded band.`,
-        },
-      ];
+      return [{ kind: "chart", chart: forestChart(`forest-${kind.id}-${i + 1}`, title, alt, rows) }];
     }),
   );
-  return blocks.length === 0 ? null : { id: "forest", title: "How many times better than TCP?", blocks };
+  if (blocks.length === 0) return null;
+  const note =
+    "A dot is the geometric mean of ratios paired within blocks, its line the 95% interval, beside it both as figures; a hollow dot has too few blocks for an interval. Right of 1 is better. Inside the shaded band nothing is claimed: it is the larger of ±10% and what TCP against itself showed.";
+  return { id: "forest", title: "How many times better than TCP?", blocks: [text(note), ...blocks] };
 }
 
 export function latencySection(view: View): Section | null {
@@ -108,7 +104,7 @@ export function throughputSection(view: View): Section | null {
           .cells(scenario)
           .map(({ contender, summary, oversubscribed }) => [
             nameOf(view, contender, oversubscribed),
-            String(scenario.params["batch"] ?? "–"),
+            String(scenario.params.batch ?? "–"),
             formatCount(summary.rate),
             summary.bytesPerSecond === null ? "–" : formatCount(summary.bytesPerSecond / 1e6),
             formatUs(summary.cpuUsPerMessage),
@@ -131,7 +127,7 @@ export function throughputSection(view: View): Section | null {
 function batchCharts(view: View, group: readonly Scenario[], phrase: string, index: number): Block[] {
   const contenders = [...new Set(group.flatMap((scenario) => view.cells(scenario).map((cell) => cell.contender)))];
   const marks = group.map((scenario) =>
-    scenario.params["batch"] === undefined ? "rate" : `batch ${scenario.params["batch"]}`,
+    scenario.params.batch === undefined ? "rate" : `batch ${scenario.params.batch}`,
   );
   const draw = (
     id: string,
