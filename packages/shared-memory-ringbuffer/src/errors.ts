@@ -13,6 +13,7 @@ export type SharedMemoryErrorCode =
   | "ERR_SHM_INCOMPATIBLE"
   | "ERR_SHM_NO_SPACE"
   | "ERR_SHM_NO_SLOT"
+  | "ERR_SHM_IN_USE"
   | "ERR_SHM_PERMISSION"
   | "ERR_SHM_SYSTEM"
   | "ERR_SHM_ARGUMENT";

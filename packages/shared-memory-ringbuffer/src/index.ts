@@ -1,3 +1,28 @@
+export { AtomicsFutex } from "./atomics-futex.ts";
+export type { Doorbells, LockGrant, Mutex } from "./contracts.ts";
+export { COUNTER, type CounterName, Counters, type CounterTotals } from "./counters.ts";
+export { EventLoopDoorbell, type EventLoopDoorbellOptions, RECHECK_MS } from "./doorbell.ts";
+export { ArgumentError, CorruptSegmentError, SharedMemoryError, type SharedMemoryErrorCode } from "./errors.ts";
+export { armFailpoint, FOUNDATION_FAILPOINTS, failpoint } from "./failpoint.ts";
+export type { Futex, WaitOutcome } from "./futex.ts";
+export type { MappingKind } from "./mapping.ts";
+export { REGION_ALIGNMENT_BYTES, type Region, type SharedMemory, sharedMemoryOver } from "./memory.ts";
+export { LOCK_SLICE_MS, type RobustMutex } from "./mutex.ts";
+export { unsupportedReason } from "./native.ts";
+export {
+  attachAnonymousSegment,
+  createAnonymousSegment,
+  createSegment,
+  openOrCreateSegment,
+  openSegment,
+  type SegmentOptions,
+} from "./open-segment.ts";
+export type { Participant, ParticipantInfo, ParticipantPhase } from "./participants.ts";
+export type { Segment } from "./segment.ts";
+export { listSegments, type RemoveOptions, removeSegment, type SegmentListing } from "./segment-files.ts";
+export type { ReapHook } from "./segment-life.ts";
+export { segmentPath } from "./segment-name.ts";
+export { OBJECT_KINDS, type ObjectInfo, type ObjectKind, type ObjectSpec, type SegmentSpec } from "./segment-spec.ts";
 export {
   type FormatLogOptions,
   formatLog,
@@ -29,3 +54,4 @@ export {
   type WaitResult,
   type WaitStrategy,
 } from "./spsc-ring.ts";
+export { PARK_SLICE_MS, Waiter } from "./wait-strategy.ts";
