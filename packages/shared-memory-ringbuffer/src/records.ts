@@ -16,7 +16,10 @@
  *     512   producer's signal u32 (awake, parked, closed)          read by the consumer after each release
  *     640   data, capacity bytes
  *
- *     record, 8-aligned   | length u32 | kind u32 | payload, length bytes | 0..7 unused |
+ *     record, 8-aligned   | length i32 | unused 4 | payload, length bytes | 0..7 unused |
+ *
+ *     A negative length marks padding, and is the one's complement of its length: one word a record is written and read
+ *     instead of two, which is a tenth of what a small record costs.
  *
  * Log: positions are 64-bit byte counts below 2^53 that never wrap; a record's position is where it ends.
  *
@@ -71,11 +74,6 @@ export const LOG_DATA_OFFSET = 384;
 
 export const LOG_RECORD_HEADER_BYTES = 16;
 export const LOG_RECORD_ALIGNMENT_BYTES = 16;
-
-/** Bytes that a ring record with a payload of `lengthBytes` takes. */
-export function ringRecordBytes(lengthBytes: number): number {
-  return (lengthBytes + RING_RECORD_HEADER_BYTES + RING_RECORD_ALIGNMENT_BYTES - 1) & -RING_RECORD_ALIGNMENT_BYTES;
-}
 
 /** Bytes that a log record with a payload of `lengthBytes` takes. */
 export function logRecordBytes(lengthBytes: number): number {
