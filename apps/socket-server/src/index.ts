@@ -1,1 +1,1 @@
-export {};
+export { type RunningServer, type ServerLogger, type ServerOptions, startServer } from "./server.ts";

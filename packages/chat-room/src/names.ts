@@ -3,7 +3,7 @@
  *
  * - A name is shown as `normalizeName` gives it: NFC, otherwise as it was typed.
  * - Refused, never repaired: nothing at all, control characters, line separators, lone surrogates, bidirectional
- *   controls, space at either end, a leading `/` (commands) or `*` (announcements), nothing visible, too many bytes.
+ *   controls, U+FFFD (something that could not be decoded), space at either end, a leading `/` (commands) or `*` (announcements), nothing visible, too many bytes.
  * - Names are the same when `foldName` gives the same string: compatibility forms (NFKC), full case folding (upper, then
  *   lower case, so that `ß` is `ss` and the two small sigmas are one) and characters that nobody sees don't count.
  *   Lookalikes across scripts (Latin and Cyrillic `a`) do count as different.
@@ -15,7 +15,7 @@ export type NameOutcome =
   | { readonly valid: true; readonly name: string }
   | { readonly valid: false; readonly code: "NAME_INVALID" | "NAME_TOO_LONG"; readonly message: string };
 
-const NOT_IN_NAMES = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
+const NOT_IN_NAMES = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\ufffd]/u;
 const SPACE_AT_AN_END = /^\s|\s$/u;
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
 
@@ -31,7 +31,7 @@ export function normalizeName(raw: string, maxBytes: number = DEFAULT_LIMITS.max
       message: `the name has ${bytes} bytes; at most ${maxBytes} are allowed`,
     };
   }
-  if (NOT_IN_NAMES.test(name)) return invalid("a name can't have control characters");
+  if (NOT_IN_NAMES.test(name)) return invalid("a name can't have control characters, nor bytes that are no UTF-8");
   if (SPACE_AT_AN_END.test(name)) return invalid("a name can't begin or end with a space");
   if (name.startsWith("/") || name.startsWith("*")) return invalid(`a name can't begin with ${name[0]}`);
   if (foldName(name).trim() === "") return invalid("a name needs a character that can be seen");

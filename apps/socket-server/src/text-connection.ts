@@ -1,0 +1,76 @@
+/**
+ * A person at nc or telnet: the first line is the name (`USERNAME:ada` too), then each line is a message.
+ *
+ * - `/quit` or `quit`, alone on a line, leaves; it is never said. Text that merely contains it is a message.
+ * - A refused name gets a line that says why, and the next line is taken for another.
+ * - A line above the limit gets an error line, and the connection lives. Empty lines are ignored.
+ */
+
+import { PROTOCOL_VERSION, randomMessageId } from "@parley/chat-protocol";
+import { ChatConnection } from "./chat-connection.ts";
+import type { ChatContext } from "./handler.ts";
+import { LineReader } from "./line-reader.ts";
+import { textEncoding } from "./text-encoding.ts";
+
+const QUIT = /^\s*(?:\/quit|quit)\s*$/;
+const NAME_PREFIX = /^USERNAME:/;
+
+export class TextConnection extends ChatConnection {
+  readonly #reader: LineReader;
+  readonly #room: string;
+  readonly #maxLineBytes: number;
+  /** Lines that wait until it is known whether the name before them was accepted. At most what one read gave. */
+  #kept: (string | undefined)[] = [];
+  #hasFinished = false;
+  readonly #onLine = (line: string | undefined): void => {
+    this.#kept.push(line);
+  };
+
+  constructor(context: ChatContext) {
+    super(context, textEncoding);
+    this.#maxLineBytes = context.hub.limits.maxTextBytes;
+    this.#room = context.hub.room;
+    this.#reader = new LineReader(this.#maxLineBytes);
+  }
+
+  protected override take(chunk: Buffer): void {
+    this.#reader.push(chunk, this.#onLine);
+    this.takeKept();
+  }
+
+  protected override takeKept(): boolean {
+    while (this.#kept.length > 0 && !this.session.busy) this.#line(this.#kept.shift());
+    if (this.#kept.length > 0) return false;
+    if (this.#hasFinished) super.finished();
+    return true;
+  }
+
+  override finished(): void {
+    this.#reader.end(this.#onLine);
+    this.#hasFinished = true;
+    this.takeKept();
+  }
+
+  #line(line: string | undefined): void {
+    const { session } = this;
+    if (line === undefined) {
+      session.refuse("TEXT_TOO_LONG", `that line is longer than ${this.#maxLineBytes} bytes and was not sent`, 0);
+    } else if (QUIT.test(line)) {
+      session.receive({ type: "quit" }, 0);
+    } else if (session.state === "greeting") {
+      session.receive(
+        {
+          type: "hello",
+          protocolMin: PROTOCOL_VERSION,
+          protocolMax: PROTOCOL_VERSION,
+          capabilities: 0,
+          client: "text",
+          name: line.replace(NAME_PREFIX, "").trim(),
+        },
+        0,
+      );
+    } else if (line.trim() !== "") {
+      session.receive({ type: "send", messageId: randomMessageId(), room: this.#room, text: line }, 0);
+    }
+  }
+}

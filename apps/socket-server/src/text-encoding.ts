@@ -1,0 +1,56 @@
+/**
+ * How a person at nc or telnet is spoken to: one line for each event, `*** ` before what the server says.
+ *
+ * - What others wrote goes through displayText: no control characters reach a terminal.
+ * - One's own words are on the screen already and are not sent back.
+ */
+
+import { type ChatEvent, decode, displayText, ErrorCode, frameFrom, type Reply } from "@parley/chat-protocol";
+import type { Encoding } from "@parley/chat-room";
+
+const NOTHING = new Uint8Array(0);
+const NAME_ERRORS: ReadonlySet<number> = new Set([
+  ErrorCode.NAME_INVALID.code,
+  ErrorCode.NAME_TAKEN.code,
+  ErrorCode.NAME_TOO_LONG.code,
+]);
+
+export const textEncoding: Encoding = {
+  label: "text",
+  hidesOwnMessages: true,
+  reply(message) {
+    const text = replyLine(message);
+    return text === undefined ? NOTHING : Buffer.from(`*** ${displayText(text)}\n`);
+  },
+  events(frames) {
+    let lines = "";
+    for (const frame of frames) lines += eventLine(decode(frameFrom(frame)) as ChatEvent);
+    return Buffer.from(lines);
+  },
+};
+
+function replyLine(message: Reply): string | undefined {
+  switch (message.type) {
+    case "welcome":
+      return `welcome, ${message.name}: you are in ${message.room}; /quit leaves`;
+    case "error":
+      return NAME_ERRORS.has(message.code) ? `${message.message}; try another name` : `error: ${message.message}`;
+    case "disconnect":
+      return message.message;
+    case "ack":
+    case "pong":
+      return undefined;
+  }
+}
+
+function eventLine(event: ChatEvent): string {
+  const name = displayText(event.name);
+  switch (event.type) {
+    case "message":
+      return `${name}: ${displayText(event.text)}\n`;
+    case "joined":
+      return `*** ${name} has joined the chat\n`;
+    case "left":
+      return `*** ${name} has left the chat\n`;
+  }
+}
