@@ -298,7 +298,11 @@ function render(id: string, layout: Layout, topPx: number, rowCount: number, opt
 
 /** Colours become CSS variables and running ids stable ones; the size becomes a proportion. */
 function withVariables(svg: string, prefix: string): string {
-  let result = svg.replace(/zr\d+-/g, `${prefix}-`);
+  // What echarts adds for a script that revives the drawing is of no use here, and its class names count across drawings.
+  let result = svg
+    .replace(/ (?:ecmeta_\w+|class)="[^"]*"/g, "")
+    .replace(/<style\s*>[\s\S]*?<\/style>/g, "")
+    .replace(/zr\d+-/g, `${prefix}-`);
   for (const [name, hex] of Object.entries(INK)) {
     const channel = Number.parseInt(hex.slice(1, 3), 16);
     result = result

@@ -6,7 +6,7 @@ export const PAGE_CSS: string = `
 ${themeCss(":root")}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 system-ui,-apple-system,"Segoe UI",sans-serif;-webkit-text-size-adjust:100%}
-.page{max-width:940px;margin:0 auto;padding:56px 32px 96px}
+.page{max-width:1020px;margin:0 auto;padding:56px 32px 96px}
 h1{font-size:clamp(1.9rem,5vw,2.7rem);line-height:1.12;letter-spacing:-.022em;margin:0 0 12px;font-weight:680}
 h2{font-size:1.4rem;line-height:1.3;letter-spacing:-.012em;margin:72px 0 14px;font-weight:640;scroll-margin-top:16px}
 h3{font-size:1.02rem;line-height:1.4;margin:0 0 2px;font-weight:620}
@@ -28,9 +28,10 @@ figcaption{font-weight:600;font-size:.95rem;line-height:1.4;margin-bottom:8px}
 figure svg{display:block;width:100%;height:auto}
 .narrow{display:none}
 .note{color:var(--muted);font-size:.88rem;margin-bottom:22px}
-.table{overflow-x:auto;margin:16px 0 26px;border:1px solid var(--rule);border-radius:10px;background:var(--raised)}
-table{border-collapse:collapse;width:100%;font-size:.9rem;line-height:1.45}
-caption{text-align:left;padding:12px 16px 8px;font-weight:600;font-size:.92rem}
+.table{margin:16px 0 26px;border:1px solid var(--rule);border-radius:10px;background:var(--raised)}
+.scroll{overflow-x:auto}
+.caption{padding:12px 16px 8px;font-weight:600;font-size:.92rem;line-height:1.4}
+table{border-collapse:collapse;width:100%;font-size:.89rem;line-height:1.45}
 th,td{padding:8px 12px;text-align:left;vertical-align:top;border-top:1px solid var(--rule)}
 th{color:var(--muted);font-weight:540;font-size:.82rem;white-space:nowrap;vertical-align:bottom}
 thead tr:first-child th:empty{display:none}
@@ -59,7 +60,8 @@ th,td{padding:7px 12px}
 .table{margin-left:-6px;margin-right:-6px}
 .badge{border-radius:22px}
 .card{padding:16px 16px 6px}
-.long table,.long tbody,.long tr,.long td,.long caption{display:block;width:100%}
+.table:not(.long) td:first-child{white-space:normal;min-width:104px}
+.long table,.long tbody,.long tr,.long td{display:block;width:100%}
 .long thead{display:none}
 .long tr{border-top:1px solid var(--rule);padding:10px 14px}
 .long td{border:0;padding:2px 0;min-width:0;text-align:left;white-space:normal}

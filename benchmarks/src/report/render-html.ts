@@ -5,7 +5,7 @@ import type { Block, Document } from "./document.ts";
 import { type Html, html, inline, trusted } from "./html.ts";
 import { PAGE_CSS } from "./page-style.ts";
 
-/** Cells longer than this make a table of prose, whose columns get a minimum width. */
+/** A cell after the first that is longer than this makes a table of prose, which is stacked on a phone. */
 const PROSE_LENGTH = 48;
 
 export function renderHtml(document: Document): string {
@@ -73,11 +73,11 @@ function renderBlock(block: Block): Html {
 
 function renderTable({ caption, columns, rows }: Extract<Block, { kind: "table" }>): Html {
   const cellClass = (i: number): Html => trusted(columns[i]?.numeric === true ? ' class="num"' : "");
-  const prose = rows.some((row) => row.some((cell) => cell.length > PROSE_LENGTH));
-  return html`<div class="table${prose ? " long" : ""}" tabindex="0" role="region" aria-label="${caption}"><table><caption>${caption}</caption><thead><tr>${columns.map(
+  const prose = rows.some((row) => row.slice(1).some((cell) => cell.length > PROSE_LENGTH));
+  return html`<div class="table${prose ? " long" : ""}"><div class="caption">${caption}</div><div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table><thead><tr>${columns.map(
     ({ title }, i) => html`<th scope="col"${cellClass(i)}>${title}</th>`,
   )}</tr></thead><tbody>${rows.map(
     (row) =>
       html`<tr>${row.map((cell, i) => html`<td${cellClass(i)} data-label="${columns[i]?.title ?? ""}">${inline(cell)}</td>`)}</tr>\n`,
-  )}</tbody></table></div>\n`;
+  )}</tbody></table></div></div>\n`;
 }

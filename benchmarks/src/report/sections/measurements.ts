@@ -96,15 +96,14 @@ export function throughputSection(view: View): Section | null {
   });
   const blocks = [...groups].flatMap(([phrase, group], i) => [
     ...batchCharts(view, group, phrase, i + 1),
-    table(
-      `Throughput ${phrase} (a second: ${BETTER_HIGHER}; CPU: ${BETTER_LOWER})`,
-      columns("Contender", "#batch", "#messages a second", "#MB a second", "#CPU a message", "#messages", "#× TCP"),
-      group.flatMap((scenario) =>
+    ...group.map((scenario) =>
+      table(
+        `${scenarioPhrase(scenario)} (a second: ${BETTER_HIGHER}; CPU: ${BETTER_LOWER})`,
+        columns("Contender", "#messages a second", "#MB a second", "#CPU a message", "#messages", "#× TCP"),
         view
           .cells(scenario)
           .map(({ contender, summary, oversubscribed }) => [
             nameOf(view, contender, oversubscribed),
-            String(scenario.params.batch ?? "–"),
             formatCount(summary.rate),
             summary.bytesPerSecond === null ? "–" : formatCount(summary.bytesPerSecond / 1e6),
             formatUs(summary.cpuUsPerMessage),
@@ -183,16 +182,7 @@ export function webSection(view: View): Section | null {
     return [
       table(
         `${scenarioPhrase(scenario)} (requests a second: ${BETTER_HIGHER}; latency: ${BETTER_LOWER})`,
-        columns(
-          "Backend",
-          "#requests a second",
-          "#p50",
-          "#Δp50 to no backend",
-          "#p99",
-          "#requests",
-          "#invalid trials",
-          "#× TCP",
-        ),
+        columns("Backend", "#requests a second", "#p50", "#Δp50 to no backend", "#p99", "#requests", "#× TCP"),
         cells.map(({ contender, summary, oversubscribed }) => {
           const delta = floor === null || summary.p50 === null ? null : summary.p50 - floor;
           const base = scenario.comparisons[0]?.base;
@@ -200,10 +190,11 @@ export function webSection(view: View): Section | null {
             nameOf(view, contender, oversubscribed),
             formatCount(summary.rate),
             formatUs(summary.p50),
-            delta === null ? "–" : `${delta < 0 ? "−" : "+"}${formatUs(Math.abs(delta))}`,
+            delta === null || contender === nothing?.contender
+              ? "–"
+              : `${delta < 0 ? "−" : "+"}${formatUs(Math.abs(delta))}`,
             formatUs(summary.p99),
             formatCount(summary.n),
-            String(summary.invalidTrials),
             contender === base ? "base" : ratioPhrase(view.comparison(scenario, contender, METRICS.rate.id, base)),
           ];
         }),
@@ -219,9 +210,11 @@ export function webSection(view: View): Section | null {
 }
 
 export function cardsSection(view: View): Section {
+  // Controls and floors aren't answers to anybody's question.
+  const isAside = (id: string): boolean => view.isControl(id) || view.contender(id).design === "none";
   const blocks = view.results.scenarios.map((scenario): Block => {
     const claims = scenario.comparisons.filter(
-      (each) => each.metric === scenario.primaryMetric && !view.isControl(each.candidate),
+      (each) => each.metric === scenario.primaryMetric && !isAside(each.candidate),
     );
     const top = claims.filter((each) => each.verdict === "better").sort((a, b) => (b.ratio ?? 0) - (a.ratio ?? 0))[0];
     const answer =

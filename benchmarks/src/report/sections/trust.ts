@@ -19,7 +19,7 @@ export function trustSection(view: View): Section {
     {
       kind: "list",
       items: [
-        `${formatCount(verified)} messages measured in ${trials.length} trials, each message verified by sequence number and checksum; ${formatCount(warmup)} more warmed up and were not counted.`,
+        `${inWords(verified)} messages measured in ${trials.length} trials, each message verified by sequence number and checksum; ${inWords(warmup)} more warmed up and were not counted.`,
         invalid.length === 0
           ? "No trial was invalid: nothing lost, repeated, reordered or corrupted."
           : `**${invalid.length} trials were invalid** and are in no figure: ${[...new Set(invalid.map((trial) => trial.invalidReason))].join("; ")}.`,
@@ -40,6 +40,10 @@ export function trustSection(view: View): Section {
     },
   ];
   return { id: "trust", title: "Can I trust this?", blocks };
+}
+
+function inWords(count: number): string {
+  return formatCount(count).replace(" M", " million").replace(" G", " billion");
 }
 
 function aaTable(view: View): Block {
@@ -122,7 +126,7 @@ function assumptions(): Block[] {
     ),
     { kind: "code", text: "taskset -c 0 npm run -s compare -- --quick" },
     text(
-      "**3. That this quarter of an hour was an ordinary one.** Intervals cover the noise within a run, not between days. Run again with another order of contenders; the new ratios should lie inside the old intervals nineteen times out of twenty.",
+      "**3. That these minutes were ordinary ones.** Intervals cover the noise within a run, not between days. Run again with another order of contenders: where the new interval doesn't overlap the old one, the machine differs more from day to day than this report says.",
     ),
     { kind: "code", text: "npm run -s compare -- --seed 2" },
   ];
