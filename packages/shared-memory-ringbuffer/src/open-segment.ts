@@ -21,6 +21,7 @@ import { type SharedMemory, sharedMemoryOver } from "./memory.ts";
 import { native } from "./native.ts";
 import { type Participant, ParticipantTable } from "./participants.ts";
 import { Segment, type SegmentParts } from "./segment.ts";
+import { clearIfClosed } from "./segment-files.ts";
 import { isMarkedClosed, isSameFile, reapDead, unlinkClosed } from "./segment-life.ts";
 import { segmentPath } from "./segment-name.ts";
 import { type ObjectInfo, planSegment, type SegmentPlan, type SegmentSpec } from "./segment-spec.ts";
@@ -48,10 +49,8 @@ export function createSegment(name: string, spec: SegmentSpec, options: SegmentO
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const created = tryCreate(name, path, spec, plan, options);
     if (created !== undefined) return created;
-    // A closed segment whose last participant died before it removed the file doesn't count.
-    const existing = tryOpen(name, path, options);
-    if (existing instanceof Segment) {
-      existing.close();
+    // A closed segment whose last participant died before it could remove the file doesn't count.
+    if (!clearIfClosed(path)) {
       throw new SharedMemoryError("ERR_SHM_EXISTS", `the segment ${name} exists already (${path})`, { name, path });
     }
   }
@@ -81,11 +80,8 @@ export function openOrCreateSegment(name: string, spec: SegmentSpec, options: Se
   const plan = planSegment(spec);
   requireIdentity();
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const opened = tryOpen(name, path, options);
-    if (opened instanceof Segment) {
-      requireObjects(opened, spec);
-      return opened;
-    }
+    const opened = tryOpen(name, path, options, spec);
+    if (opened instanceof Segment) return opened;
     if (opened === "start over") continue;
     const created = tryCreate(name, path, spec, plan, options);
     if (created !== undefined) return created;
@@ -169,7 +165,12 @@ function tryCreate(
   }
 }
 
-function tryOpen(name: string, path: string, options: SegmentOptions): Segment | "missing" | "start over" {
+function tryOpen(
+  name: string,
+  path: string,
+  options: SegmentOptions,
+  wanted?: SegmentSpec,
+): Segment | "missing" | "start over" {
   const file = openFile(path);
   if (file === undefined) return "missing";
   let header: SegmentHeader;
@@ -182,6 +183,7 @@ function tryOpen(name: string, path: string, options: SegmentOptions): Segment |
   }
   try {
     const objects = readDirectory(mapping.memory, header, path);
+    if (wanted !== undefined) requireObjects(path, objects, wanted);
     const table = new ParticipantTable(mapping.memory, header.slotCount);
     const timeoutMs = options.timeoutMs ?? DEFAULT_JOIN_TIMEOUT_MS;
     const me = claimSlot({ path, header, mapping, table }, timeoutMs);
@@ -202,7 +204,8 @@ function tryOpen(name: string, path: string, options: SegmentOptions): Segment |
 /** Admits a claimed slot. `undefined`: the segment is closed or replaced, and the slot has been given back. */
 function join(parts: SegmentParts, timeoutMs: number): Segment | undefined {
   const { table, me, mapping, path, header } = parts;
-  const { mutex } = new Segment(parts);
+  const segment = new Segment(parts);
+  const { mutex } = segment;
   const grant = mutex.lock(timeoutMs);
   if (grant === undefined) {
     table.free(me);
@@ -223,7 +226,7 @@ function join(parts: SegmentParts, timeoutMs: number): Segment | undefined {
     mutex.unlockUnrepaired();
     if (!admitted) table.free(me);
   }
-  return admitted ? new Segment(parts) : undefined;
+  return admitted ? segment : undefined;
 }
 
 /** A slot of the table, if need be after sweeping the dead out of it. Throws ERR_SHM_NO_SLOT. */
@@ -251,11 +254,10 @@ function formatObjects(memory: SharedMemory, objects: readonly ObjectInfo[], spe
   for (const { id, offsetBytes, sizeBytes } of objects) spec.objects[id]?.format?.({ memory, offsetBytes, sizeBytes });
 }
 
-function requireObjects(segment: Segment, spec: SegmentSpec): void {
+/** Before joining: who joins an abandoned segment and leaves again removes it. */
+function requireObjects(path: string, objects: readonly ObjectInfo[], spec: SegmentSpec): void {
   for (const [id, { kind }] of Object.entries(spec.objects)) {
-    if (segment.objects.some((object) => object.id === id && object.kind === kind)) continue;
-    const { path } = segment;
-    segment.close();
+    if (objects.some((object) => object.id === id && object.kind === kind)) continue;
     throw new SharedMemoryError("ERR_SHM_INCOMPATIBLE", `the segment ${path} has no ${kind} ${JSON.stringify(id)}`, {
       path,
       id,

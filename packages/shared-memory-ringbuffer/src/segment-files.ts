@@ -8,7 +8,7 @@ import { readHeader, type SegmentHeader } from "./header.ts";
 import { asJanitor } from "./janitor.ts";
 import { type Mapping, mapFile, openFile, readIdentity } from "./mapping.ts";
 import { type ParticipantInfo, ParticipantTable } from "./participants.ts";
-import { closeAndUnlink, reapDead, unlinkIfThere } from "./segment-life.ts";
+import { closeAndUnlink, isMarkedClosed, reapDead, unlinkClosed, unlinkIfThere } from "./segment-life.ts";
 import { FILE_PREFIX, PIPE_SEPARATOR, segmentDirectory, segmentPath } from "./segment-name.ts";
 
 export interface SegmentListing {
@@ -66,6 +66,17 @@ export function removeSegment(name: string, options: RemoveOptions = {}): boolea
   }
   if (removed) removePipes(path);
   return removed;
+}
+
+/** Removes a closed segment that its last participant had no time to remove. False: an open one stands there. */
+export function clearIfClosed(path: string): boolean {
+  const cleared = withMapping(path, (place) => {
+    const { mapping } = place;
+    if (!isMarkedClosed(mapping.memory)) return false;
+    asJanitor(place, LOCK_TIMEOUT_MS, () => unlinkClosed(path, mapping.inode));
+    return true;
+  });
+  return cleared ?? true;
 }
 
 interface Place {
