@@ -169,10 +169,10 @@ export class Segment {
   }
 
   /**
-   * Leaves the segment. The last to leave removes it. Doing it twice does nothing. Throws ArgumentError while this
-   * thread holds the lock.
+   * Leaves the segment. The last to leave removes it, unless it says `keep`: then it stays for a later opener. Doing it
+   * twice does nothing. Throws ArgumentError while this thread holds the lock.
    */
-  close(): void {
+  close(options: { readonly keep?: boolean } = {}): void {
     if (this.#closed) return;
     if (this.mutex.held) throw new ArgumentError("close: this thread holds the lock");
     for (const hook of this.#closeHooks) hook();
@@ -184,7 +184,8 @@ export class Segment {
       failpoint("segment-close:left");
       try {
         this.#reap(grant);
-        if (!this.#table.hasOthers(this.me)) closeAndUnlink(this.memory, this.path, this.#mapping.inode);
+        const isLast = !this.#table.hasOthers(this.me);
+        if (isLast && !options.keep) closeAndUnlink(this.memory, this.path, this.#mapping.inode);
       } finally {
         this.mutex.unlockUnrepaired();
       }
