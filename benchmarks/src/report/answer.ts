@@ -113,6 +113,6 @@ export function outcome(comparison: Comparison, base: string): string {
     case "too-noisy":
       return `too noisy to compare with ${base}, ${ratioPhrase(comparison)}`;
     default:
-      return `perhaps ${claim}, indicative only`;
+      return `perhaps (indicative only) ${claim}`;
   }
 }

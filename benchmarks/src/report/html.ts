@@ -29,9 +29,16 @@ export function inline(content: string): Html {
   const pieces = content.split(/(`[^`]+`|\*\*.+?\*\*)/);
   return html`${pieces.map((piece): HtmlValue => {
     if (piece.length > 2 && piece.startsWith("`")) return html`<code>${piece.slice(1, -1)}</code>`;
-    if (piece.length > 4 && piece.startsWith("**")) return html`<strong>${piece.slice(2, -2)}</strong>`;
-    return piece;
+    if (piece.length > 4 && piece.startsWith("**")) return html`<strong>${unbroken(piece.slice(2, -2))}</strong>`;
+    return unbroken(piece);
   })}`;
+}
+
+/** Keeps a figure and its unit, and the ends of an interval, on one line. */
+function unbroken(content: string): string {
+  return content
+    .replace(/(\d) (?=(?:µs|ms|s|B|KiB|MiB|GiB|M|G)(?![\p{L}\d]))/gu, "$1\u00a0")
+    .replace(/(\d)–(?=\d)/g, "$1\u2060–\u2060");
 }
 
 function toSource(value: HtmlValue): string {

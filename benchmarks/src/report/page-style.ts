@@ -60,7 +60,7 @@ th,td{padding:7px 12px}
 .table{margin-left:-6px;margin-right:-6px}
 .badge{border-radius:22px}
 .card{padding:16px 16px 6px}
-.table:not(.long) td:first-child{white-space:normal;min-width:104px}
+.table:not(.long) td:first-child{white-space:normal;min-width:136px}
 .long table,.long tbody,.long tr,.long td{display:block;width:100%}
 .long thead{display:none}
 .long tr{border-top:1px solid var(--rule);padding:10px 14px}

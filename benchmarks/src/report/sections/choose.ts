@@ -138,6 +138,12 @@ function say(
   const shown = (each: typeof cell): string =>
     view.quantity(metric === METRICS.rate.id ? (each?.summary.rate ?? null) : (each?.summary.p50 ?? null), metric);
   const { wait, label } = view.contender(found.candidate);
-  const cost = wait === "spin" ? " Burns a core on each side, messages or not." : "";
-  return { use: label, because: `${ratioPhrase(found)}: ${shown(cell)} against ${shown(base)}.${cost}` };
+  const cost = {
+    spin: " Burns a core on each side, messages or not.",
+    adaptive: " Burns a core for a while before it sleeps.",
+  };
+  return {
+    use: label,
+    because: `${ratioPhrase(found)}: ${shown(cell)} against ${shown(base)}.${wait === "spin" || wait === "adaptive" ? cost[wait] : ""}`,
+  };
 }
