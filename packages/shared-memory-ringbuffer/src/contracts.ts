@@ -16,6 +16,8 @@ export interface Mutex {
   tryLock(spins?: number): LockGrant | undefined;
   /** Throws ArgumentError when the caller is not the owner. */
   unlock(): void;
+  /** Gives the lock back with nothing repaired: if this owner was told `recovered`, the next is told, too. */
+  unlockUnrepaired(): void;
 }
 
 /** How one participant makes others notice what it published, and is noticed itself. */

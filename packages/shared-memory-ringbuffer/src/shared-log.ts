@@ -21,7 +21,7 @@
 import type { Doorbells, Mutex } from "./contracts.ts";
 import { ArgumentError } from "./errors.ts";
 import { LogReader } from "./log-reader.ts";
-import { LogTransaction } from "./log-transaction.ts";
+import { LogTransaction, type WriteRecord } from "./log-transaction.ts";
 import {
   isBoundary,
   isPosition,
@@ -98,32 +98,18 @@ export class SharedLog {
    * Runs `fn` under the mutex. What it appends becomes visible at once, by one store, when it returns; then the mutex is
    * released and sleepers are rung. If `fn` throws, nothing it appended is visible, and the error goes on to the caller.
    * Readers may read inside, to catch up with `tail()` before appending: nobody else publishes meanwhile.
+   *
+   * `tx.recovered` asks `fn` to rebuild whatever else the mutex protects; returning says that it is done, and throwing
+   * leaves it to the next owner. The log itself never needs it.
    */
-  transaction<T>(fn: (tx: LogTransaction) => T, options: TransactionOptions = {}): TransactionResult<T> {
-    const { wait = true, timeoutMs, spins } = options;
-    const grant = wait ? this.#mutex.lock(timeoutMs) : this.#mutex.tryLock(spins);
-    if (grant === undefined) return { ok: false, reason: wait ? "timed-out" : "busy" };
-    let published = false;
-    let value: T;
-    try {
-      const tx = new LogTransaction(this.#log, grant.recovered);
-      let returned = false;
-      try {
-        value = fn(tx);
-        returned = true;
-      } finally {
-        published = tx.end(returned);
-      }
-    } finally {
-      this.#mutex.unlock();
-    }
-    if (published) this.#doorbells?.ringSleepers();
-    return { ok: true, value };
+  transaction<T>(fn: (tx: LogTransaction) => T, options?: TransactionOptions): TransactionResult<T> {
+    return this.#transact(fn, options, true);
   }
 
-  /** Appends a copy of `bytes` in a transaction of its own; `value` is its position. */
+  /** Appends a copy of `bytes` in a transaction of its own; `value` is its position. Repairs nothing else. */
   append(bytes: Uint8Array, options?: TransactionOptions): TransactionResult<number> {
-    return this.transaction((tx) => tx.append(bytes.length, (target, offset) => target.set(bytes, offset)), options);
+    const write: WriteRecord = (target, offset) => target.set(bytes, offset);
+    return this.#transact((tx) => tx.append(bytes.length, write), options, false);
   }
 
   /**
@@ -149,6 +135,33 @@ export class SharedLog {
     const size = recordSizeAt(log, log.memory.i32, offsetOf(log, position) >>> 2, position);
     const oldest = reloadOldest(log);
     return position === oldest || (position > oldest && size > 0);
+  }
+
+  #transact<T>(
+    fn: (tx: LogTransaction) => T,
+    options: TransactionOptions = {},
+    repairs: boolean,
+  ): TransactionResult<T> {
+    const { wait = true, timeoutMs, spins } = options;
+    const grant = wait ? this.#mutex.lock(timeoutMs) : this.#mutex.tryLock(spins);
+    if (grant === undefined) return { ok: false, reason: wait ? "timed-out" : "busy" };
+    let returned = false;
+    let published = false;
+    let value: T;
+    try {
+      const tx = new LogTransaction(this.#log, grant.recovered);
+      try {
+        value = fn(tx);
+        returned = true;
+      } finally {
+        published = tx.end(returned);
+      }
+    } finally {
+      if (returned && repairs) this.#mutex.unlock();
+      else this.#mutex.unlockUnrepaired();
+    }
+    if (published) this.#doorbells?.ringSleepers();
+    return { ok: true, value };
   }
 }
 
