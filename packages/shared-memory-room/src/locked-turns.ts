@@ -29,6 +29,7 @@ const HELD: Mutex = {
   lock: (): LockGrant => ({ recovered: false }),
   tryLock: (): LockGrant => ({ recovered: false }),
   unlock: () => {},
+  unlockUnrepaired: () => {},
 };
 
 export interface LockedTurnsOptions {
