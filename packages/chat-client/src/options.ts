@@ -1,0 +1,42 @@
+/** What callers of this package give and get. */
+
+import type { MessageId, Position } from "@parley/chat-protocol";
+
+export interface ConnectOptions {
+  /** The name to be known by. The server may normalize it: see `ChatClient.name`. */
+  readonly name: string;
+  /** What the server asks for to let somebody in, if it does. */
+  readonly token?: string;
+  /** Program and version, for the server's logs. */
+  readonly client?: string;
+  /** True: own messages come as events too, marked `own`. Default false. */
+  readonly echo?: boolean;
+  /** Gives up connecting. Once connected it has no effect. */
+  readonly signal?: AbortSignal;
+  /** Until welcomed. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** For each request. Default 30,000; 0: no limit. */
+  readonly requestTimeoutMs?: number;
+  /** The most requests under way; one more is refused with TOO_MANY_PENDING. Default 1,024. */
+  readonly maxPending?: number;
+}
+
+export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+export const DEFAULT_MAX_PENDING = 1024;
+
+export interface SendOptions {
+  /** To repeat a message whose fate is unknown: the id out of the error. Default: a new one. */
+  readonly messageId?: MessageId;
+  readonly signal?: AbortSignal;
+}
+
+/** The room has the message. */
+export interface Sent {
+  readonly messageId: MessageId;
+  readonly position: Position;
+  /** When the log took it, in ms of Unix time. */
+  readonly timeMs: number;
+  /** The room had it already: position and time are those of the first time. */
+  readonly duplicate: boolean;
+}
