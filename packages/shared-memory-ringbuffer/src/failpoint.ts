@@ -92,6 +92,7 @@ export const FOUNDATION_FAILPOINTS: readonly string[] = [
   "janitor:generation",
   "janitor:locked",
   "mutex-lock:begin",
+  "mutex-try:begin",
   "mutex-lock:taken",
   "mutex-lock:waiting",
   "mutex-takeover:taken",

@@ -80,7 +80,7 @@ export class RobustMutex implements Mutex {
   }
 
   tryLock(spins = 0): LockGrant | undefined {
-    failpoint("mutex-lock:begin");
+    failpoint("mutex-try:begin");
     const i32 = this.#i32;
     if (Atomics.compareExchange(i32, LOCK_INDEX, 0, this.#me) === 0) return this.#granted();
     if (this.#held) throw relocked();
