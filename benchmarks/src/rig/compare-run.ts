@@ -5,7 +5,8 @@
  * - SIGINT or SIGTERM kills the children, removes what they leave, writes what was measured as incomplete, and gives 130.
  */
 
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { styleText } from "node:util";
 import { allContenders } from "../contenders/index.ts";
@@ -56,6 +57,7 @@ export async function runCompare(options: CompareOptions): Promise<number> {
   const cleanup = new Cleanup();
   const progress = createProgress(stderr);
   for (const line of limitations(machine)) progress.note(line);
+  shareCompileCache(cleanup);
   const stopped = new AbortController();
   const stop = (): void => {
     stopped.abort();
@@ -152,6 +154,20 @@ export function listEverything(options: CompareOptions): number {
   }
   for (const line of limitations(machine)) options.stdout.write(`${line}\n`);
   return 0;
+}
+
+/**
+ * Each trial starts fresh processes of the same sources: compiled once, they start in a third of the time. The cache
+ * holds bytecode only; what is optimised is still optimised afresh in each process.
+ */
+function shareCompileCache(cleanup: Cleanup): void {
+  if (process.env.NODE_COMPILE_CACHE !== undefined) return;
+  const folder = mkdtempSync(path.join(tmpdir(), "parley-bench-"));
+  process.env.NODE_COMPILE_CACHE = folder;
+  cleanup.add(() => {
+    delete process.env.NODE_COMPILE_CACHE;
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  });
 }
 
 function scenariosOf(options: CompareOptions, machine: Machine): readonly Scenario[] {
