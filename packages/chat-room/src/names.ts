@@ -3,7 +3,8 @@
  *
  * - A name is shown as `normalizeName` gives it: NFC, otherwise as it was typed.
  * - Refused, never repaired: nothing at all, control characters, line separators, lone surrogates, bidirectional
- *   controls, U+FFFD (something that could not be decoded), space at either end, a leading `/` (commands) or `*` (announcements), nothing visible, too many bytes.
+ *   controls, U+FFFD (something that could not be decoded), space at either end, a leading `/` (commands) or `*`
+ *   (announcements), nothing visible, too many bytes.
  * - Names are the same when `foldName` gives the same string: compatibility forms (NFKC), full case folding (upper, then
  *   lower case, so that `ß` is `ss` and the two small sigmas are one) and characters that nobody sees don't count.
  *   Lookalikes across scripts (Latin and Cyrillic `a`) do count as different.
