@@ -76,6 +76,40 @@ describe("the report", () => {
     for (const text of [page, markdown]) expect(text).toContain("Synthetic figures");
   });
 
+  it("shows a scenario that it has no section for, with the metrics that it brings", () => {
+    const run = syntheticRun();
+    const [first] = run.scenarios;
+    if (first === undefined) throw new Error("no scenario");
+    const plan = {
+      ...first.plan,
+      id: "novel",
+      title: "Something novel",
+      primaryMetric: "lag",
+      bases: [],
+      compared: [],
+    };
+    const trials = first.trials.map((trial) => ({ ...trial, histogram: null, extra: { lag: 12.5 } }));
+    const extraMetrics = [{ id: "lag", label: "generator lag", unit: "ms", better: "lower" as const }];
+    const { results } = buildResults({
+      ...run,
+      extraMetrics,
+      scenarios: [...run.scenarios, { ...first, plan, trials }],
+    });
+    for (const text of both(results)) {
+      expect(text).toContain("Something novel");
+      expect(text).toContain("generator lag (lower is better)");
+      expect(text.replaceAll("\u00a0", " ")).toContain("12.5 ms");
+      expect(text).not.toMatch(BROKEN);
+    }
+  });
+
+  it("orders sizes and batches, whatever order they were measured in", () => {
+    const run = syntheticRun();
+    const shuffledRun = buildResults({ ...run, scenarios: [...run.scenarios].reverse() }).results;
+    expect(summary(shuffledRun).tableLines[0]).toContain("batch 64");
+    expect(summary(shuffledRun).tableLines[0]).toBe(summary(built.results).tableLines[0]);
+  });
+
   it("escapes whatever the results hold", () => {
     const evil = { ...built.results, env: { ...built.results.env, cpu: `<img src=x onerror="alert(1)">` } };
     expect(renderHtml(reportDocument(evil))).not.toContain("<img");

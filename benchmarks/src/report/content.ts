@@ -3,10 +3,11 @@ import { SCENARIOS } from "../results/ids.ts";
 import type { Results } from "../results/types.ts";
 import { qualityText, threeSentences } from "./answer.ts";
 import type { Document } from "./document.ts";
+import { cardsSection } from "./sections/cards.ts";
 import { chooseSection } from "./sections/choose.ts";
 import { claimsSection } from "./sections/claims.ts";
 import { environmentSection } from "./sections/environment.ts";
-import { cardsSection, forestSection, latencySection, throughputSection, webSection } from "./sections/measurements.ts";
+import { forestSection, latencySection, throughputSection, webSection } from "./sections/measurements.ts";
 import { trustSection } from "./sections/trust.ts";
 import { View } from "./view.ts";
 
@@ -18,11 +19,14 @@ export function reportDocument(results: Results): Document {
   if (run.synthetic) warnings.push("Synthetic figures, made up to test this report. Nothing here was measured.");
   if (invalid > 0)
     warnings.push(`${invalid} trials failed their integrity check and are in no figure; see “Can I trust this?”.`);
+  if (results.contenders.some(({ design, boundary }) => design === "shared-memory" && boundary === "thread")) {
+    warnings.push("Named segments aren't supported here: shared memory ran between threads of one process.");
+  }
   if (view.scenarios(SCENARIOS.roundTrip.id).length === 0)
     warnings.push("The headline scenario is missing from this run.");
   return {
     title: "Sockets or shared memory?",
-    subtitle: `Two processes on one machine: ${env.cpu ?? "unknown CPU"}, ${env.cores ?? "?"} cores, ${env.kernel ?? "unknown kernel"}, Node ${env.node}. Measured ${run.startedAt.slice(0, 16).replace("T", " ")} UTC, mode ${run.mode}.`,
+    subtitle: `Measured on one machine: ${env.cpu ?? "unknown CPU"}, ${env.cores ?? "?"} cores, ${env.kernel ?? "unknown kernel"}, Node ${env.node}; ${run.startedAt.slice(0, 16).replace("T", " ")} UTC, mode ${run.mode}.`,
     badge: { grade: quality.grade, text: qualityText(view) },
     warnings,
     answer: threeSentences(view),

@@ -28,8 +28,7 @@ function tableLines(view: View): string[] {
   const roundTrips = view.scenarios(SCENARIOS.roundTrip.id);
   const across = roundTrips.find((scenario) => scenario.placement === "across-cpus");
   const same = roundTrips.find((scenario) => scenario.placement === "same-cpu");
-  const rates = view.scenarios(SCENARIOS.throughput.id);
-  const batched = rates.filter((scenario) => scenario.placement === rates[0]?.placement).at(-1);
+  const batched = view.headlineScenarios(SCENARIOS.throughput.id).at(-1);
   const chat = view.scenario(SCENARIOS.chatDelivery.id);
   const batch = batched?.params.batch;
   const head = [

@@ -3,12 +3,14 @@
  *
  * - Nothing here computes a figure that isn't in the results; a section that finds nothing is left out by its caller.
  */
-import { CONTENDERS } from "../results/ids.ts";
+import { CONTENDERS, PARAMS } from "../results/ids.ts";
 import { formatBytes, formatQuantity, formatTimes } from "../results/quantities.ts";
 import type { Cell, Comparison, Contender, Metric, Placement, Results, Scenario } from "../results/types.ts";
 
 /** Placements in the order in which they are shown: the usual one of separate cores first. */
 const PLACEMENT_ORDER: readonly Placement[] = ["across-cpus", "same-cpu", "unpinned"];
+
+const SORTED_PARAMS: readonly string[] = [PARAMS.payloadBytes, PARAMS.batch];
 
 export class View {
   readonly results: Results;
@@ -40,10 +42,25 @@ export class View {
     return this.#metrics.get(id) ?? { id, label: id, unit: "", better: "lower" };
   }
 
-  /** Scenarios with the id, separate cores first, then in the order measured. */
+  /** Scenarios with the id: separate cores first, then by size and batch, whatever order they were measured in. */
   scenarios(id: string): Scenario[] {
     const found = this.results.scenarios.filter((scenario) => scenario.id === id);
-    return found.sort((a, b) => PLACEMENT_ORDER.indexOf(a.placement) - PLACEMENT_ORDER.indexOf(b.placement));
+    return found.sort(
+      (a, b) =>
+        PLACEMENT_ORDER.indexOf(a.placement) - PLACEMENT_ORDER.indexOf(b.placement) ||
+        SORTED_PARAMS.map((name) => Number(a.params[name] ?? 0) - Number(b.params[name] ?? 0)).find((d) => d !== 0) ||
+        0,
+    );
+  }
+
+  /** Those of `scenarios` at the first placement and size: the ones that a headline is made of. */
+  headlineScenarios(id: string): Scenario[] {
+    const found = this.scenarios(id);
+    const first = found[0];
+    return found.filter(
+      (each) =>
+        each.placement === first?.placement && each.params[PARAMS.payloadBytes] === first.params[PARAMS.payloadBytes],
+    );
   }
 
   scenario(id: string, placement?: Placement): Scenario | undefined {

@@ -67,8 +67,7 @@ function latencyAdvice(view: View): Advice[] {
 }
 
 function rateAdvice(view: View): Advice[] {
-  const scenarios = view.scenarios(SCENARIOS.throughput.id);
-  const across = scenarios.filter((scenario) => scenario.placement === scenarios[0]?.placement);
+  const across = view.headlineScenarios(SCENARIOS.throughput.id);
   const extremes = [...new Set([across.at(0), across.at(-1)])].filter((scenario) => scenario !== undefined);
   return extremes.map((scenario) => {
     const found = winner(view, scenario, METRICS.rate.id, null);

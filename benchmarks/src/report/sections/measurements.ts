@@ -1,10 +1,10 @@
 /**
- * The measured sections: forest plot, latency, throughput and CPU, what a web user feels, a card for each scenario.
+ * The measured sections: forest plot, latency, throughput and CPU, what a web user feels.
  *
  * - A section whose scenario is missing from the run is left out.
  */
 import { METRICS, SCENARIOS } from "../../results/ids.ts";
-import { formatCount, formatTimes, formatUs } from "../../results/quantities.ts";
+import { formatCount, formatUs } from "../../results/quantities.ts";
 import type { Cell, Scenario } from "../../results/types.ts";
 import { dotChart, forestChart } from "../charts.ts";
 import { type Block, columns, type Section, table, text } from "../document.ts";
@@ -15,11 +15,21 @@ const BETTER_HIGHER = "higher is better";
 
 export function forestSection(view: View): Section | null {
   const groups = [
-    { kind: SCENARIOS.roundTrip, metric: METRICS.p50, what: "round trip at p50" },
-    { kind: SCENARIOS.throughput, metric: METRICS.rate, what: "messages a second at equal batches" },
+    {
+      kind: SCENARIOS.roundTrip,
+      metric: METRICS.p50,
+      what: "round trip at p50",
+      scenarios: view.scenarios(SCENARIOS.roundTrip.id),
+    },
+    {
+      kind: SCENARIOS.throughput,
+      metric: METRICS.rate,
+      what: "messages a second at equal batches",
+      scenarios: view.headlineScenarios(SCENARIOS.throughput.id),
+    },
   ];
-  const blocks = groups.flatMap(({ kind, metric, what }) =>
-    view.scenarios(kind.id).flatMap((scenario, i): Block[] => {
+  const blocks = groups.flatMap(({ kind, metric, what, scenarios }) =>
+    scenarios.flatMap((scenario, i): Block[] => {
       const rows = scenario.comparisons
         .filter((each) => each.metric === metric.id && each.base === BASELINE && each.ratio !== null)
         .map((each) => ({
@@ -39,7 +49,7 @@ export function forestSection(view: View): Section | null {
   );
   if (blocks.length === 0) return null;
   const note =
-    "A dot is the geometric mean of ratios paired within blocks, its line the 95% interval, beside it both as figures; a hollow dot has too few blocks for an interval. Right of 1 is better. Inside the shaded band nothing is claimed: it is the larger of ±10% and what TCP against itself showed.";
+    "A dot is the geometric mean of ratios paired within blocks, its line the 95% interval, beside it both as figures; a hollow dot has too few blocks for an interval. Right of 1 is better. Inside the shaded band nothing is claimed: it is the larger of ±10% and what TCP against itself showed. Other sizes and placements are in the tables below.";
   return { id: "forest", title: "How many times better than TCP?", blocks: [text(note), ...blocks] };
 }
 
@@ -48,7 +58,12 @@ export function latencySection(view: View): Section | null {
     view.scenarios(kind.id).flatMap((scenario, i): Block[] => {
       const cells = view.cells(scenario).filter((cell) => cell.summary.p50 !== null);
       if (cells.length === 0) return [];
-      return [latencyChart(view, scenario, cells, `latency-${kind.id}-${i + 1}`), latencyTable(view, scenario, cells)];
+      const id = `latency-${kind.id}-${i + 1}`;
+      return [
+        latencyChart(view, scenario, cells, id),
+        latencyTable(view, scenario, cells),
+        ...modeNotes(view, scenario, cells),
+      ];
     }),
   );
   if (blocks.length === 0) return null;
@@ -96,7 +111,7 @@ export function throughputSection(view: View): Section | null {
   });
   const blocks = [...groups].flatMap(([phrase, group], i) => [
     ...batchCharts(view, group, phrase, i + 1),
-    ...group.map((scenario) =>
+    ...group.flatMap((scenario) => [
       table(
         `${scenarioPhrase(scenario)} (a second: ${BETTER_HIGHER}; CPU: ${BETTER_LOWER})`,
         columns("Contender", "#messages a second", "#MB a second", "#CPU a message", "#messages", "#× TCP"),
@@ -113,13 +128,11 @@ export function throughputSection(view: View): Section | null {
               : ratioPhrase(view.comparison(scenario, contender, METRICS.rate.id, BASELINE)),
           ]),
       ),
-    ),
+      ...modeNotes(view, scenario, view.cells(scenario)),
+    ]),
   ]);
   const note =
-    "One way, both sides busy, messages counted where they are *received* and verified. A publish is one `write` of one buffer on a socket and one tail store in a ring; only equal batches are compared.".replaceAll(
-      "*",
-      "**",
-    );
+    "One way, both sides busy, messages counted where they are **received** and verified. A publish is one `write` of one buffer on a socket and one tail store in a ring; only equal batches are compared.";
   return { id: "throughput", title: "Throughput, and CPU a message", blocks: [text(note), ...blocks] };
 }
 
@@ -209,49 +222,15 @@ export function webSection(view: View): Section | null {
   return { id: "web", title: "What does a web user feel?", blocks: [text(note), ...blocks] };
 }
 
-export function cardsSection(view: View): Section {
-  // Controls and floors aren't answers to anybody's question.
-  const isAside = (id: string): boolean => view.isControl(id) || view.contender(id).design === "none";
-  const blocks = view.results.scenarios.map((scenario): Block => {
-    const claims = scenario.comparisons.filter(
-      (each) => each.metric === scenario.primaryMetric && !isAside(each.candidate),
-    );
-    const top = claims.filter((each) => each.verdict === "better").sort((a, b) => (b.ratio ?? 0) - (a.ratio ?? 0))[0];
-    const answer =
-      top?.text ??
-      claims.find((each) => each.verdict !== "not-compared")?.text ??
-      "No two contenders could be compared.";
-    return {
-      kind: "card",
-      title: scenarioPhrase(scenario),
-      question: scenario.question,
-      answer: `${answer}.`,
-      blocks: [
-        {
-          kind: "details",
-          summary: `All ${scenario.comparisons.length} comparisons`,
-          blocks: [
-            table(
-              "A ratio above 1 means better than the base",
-              columns("Contender", "Metric", "#×", "#95% CI", "#band", "#blocks", "Verdict"),
-              scenario.comparisons.map((each) => [
-                view.contender(each.candidate).label,
-                view.metric(each.metric).label,
-                formatTimes(each.ratio),
-                each.lo === null || each.hi === null
-                  ? "–"
-                  : `${formatTimes(each.lo).slice(0, -1)}–${formatTimes(each.hi).slice(0, -1)}`,
-                `±${Math.round(each.band * 100)}%`,
-                String(each.n),
-                each.text,
-              ]),
-            ),
-          ],
-        },
-      ],
-    };
+/** A sentence for each contender whose trials fell in two groups: both figures, since one would describe neither. */
+function modeNotes(view: View, scenario: Scenario, cells: readonly Cell[]): Block[] {
+  return cells.flatMap(({ contender, summary }): Block[] => {
+    if (summary.modes === null) return [];
+    const metric = scenario.primaryMetric;
+    const modes = summary.modes.map((mode) => `${view.quantity(mode.value, metric)} in ${mode.trials} trials`);
+    const { label } = view.contender(contender);
+    return [{ kind: "note", text: `Two modes of ${label} at ${view.metric(metric).label}: ${modes.join(", ")}.` }];
   });
-  return { id: "scenarios", title: "Scenario by scenario", blocks };
 }
 
 export function nameOf(view: View, contender: string, oversubscribed: boolean): string {

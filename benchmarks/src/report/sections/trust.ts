@@ -1,7 +1,7 @@
 /**
  * "Can I trust this?": the A/A control, the trials themselves, the machine's noise, and how the headline could be wrong.
  */
-import { metricValue } from "../../results/build.ts";
+import { metricValue } from "../../results/cells.ts";
 import { METRICS } from "../../results/ids.ts";
 import { formatCount, formatTimes, formatUs } from "../../results/quantities.ts";
 import { qualityText } from "../answer.ts";
