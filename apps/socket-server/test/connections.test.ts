@@ -178,7 +178,7 @@ describe("connections", () => {
     // It reads at last, and is answered to the end.
     const decoder = new FrameDecoder();
     let pongs = 0;
-    flooder.on("data", (chunk) => decoder.push(chunk, (frame) => (pongs += frame.correlationId === 1 ? 1 : 0)));
+    flooder.on("data", (chunk: Buffer) => decoder.push(chunk, (frame) => (pongs += frame.correlationId === 1 ? 1 : 0)));
     flooder.resume();
     await expect.poll(() => pongs, { timeout: 30_000 }).toBeGreaterThan(5000);
     flooder.destroy();

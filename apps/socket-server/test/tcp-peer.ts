@@ -24,7 +24,7 @@ export async function connectPeer(port: number): Promise<TcpPeer> {
     received.push(arrived);
     wake?.();
   };
-  socket.on("data", (chunk) =>
+  socket.on("data", (chunk: Buffer) =>
     decoder.push(chunk, (frame) => arrive({ message: decode(frame), correlationId: frame.correlationId })),
   );
   socket.on("error", () => {});
