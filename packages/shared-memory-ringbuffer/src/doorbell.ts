@@ -69,7 +69,9 @@ export class EventLoopDoorbell {
     this.#options = options;
     const listener = (): void => this.#look();
     this.#bell = segment.path === undefined ? new WakeWordBell(segment, listener) : new PipeBell(segment, listener);
-    segment.ringer.ringSelf = () => this.#ringSoon();
+    segment.ringer.ringSelf = () => {
+      if (this.#armed && options.hasWork()) this.#ringSoon();
+    };
     this.#timer = setInterval(listener, RECHECK_MS);
     this.#stopListening = segment.onClose(() => this.close());
   }
@@ -138,7 +140,9 @@ export class EventLoopDoorbell {
     this.disarm();
     this.#ringing = setImmediate(() => {
       this.#ringing = undefined;
-      this.#options.onRing();
+      // Somebody on this thread may have read it all meanwhile.
+      if (this.#options.hasWork()) this.#options.onRing();
+      else this.arm();
     });
   }
 }

@@ -70,6 +70,18 @@ describe.each(KINDS)("on $title", (kind) => {
     segment.close();
   });
 
+  test("a participant that publishes for others only doesn't ring itself", async () => {
+    const segment = kind.create();
+    let rings = 0;
+    const bell = new EventLoopDoorbell(segment, { hasWork: () => false, onRing: () => (rings += 1) });
+    bell.arm();
+    segment.doorbells.ringSleepers();
+    expect(bell.armed).toBe(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(rings).toBe(0);
+    segment.close();
+  });
+
   test("publishers find nobody to ring while it isn't armed", () => {
     const segment = kind.create();
     const bell = new EventLoopDoorbell(segment, { hasWork: () => false, onRing: () => {} });
