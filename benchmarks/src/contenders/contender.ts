@@ -86,4 +86,9 @@ export interface GatewayContender extends ContenderBase {
   readonly backend: "null" | "tcp" | "shm";
 }
 
-export type AnyContender = TransportContender | ChatContender | GatewayContender;
+/** Writers of one log under one lock. */
+export interface RecoveryContender extends ContenderBase {
+  readonly kind: "recovery";
+}
+
+export type AnyContender = TransportContender | ChatContender | GatewayContender | RecoveryContender;

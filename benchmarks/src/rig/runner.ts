@@ -2,7 +2,8 @@
  * Runs blocks: each block every contender of every scenario once, in seeded random order, with a noise probe around it.
  *
  * - Measures; judges nothing. What comes out is what `buildResults` takes.
- * - Trims to the profile's budget through the schedule, and lists what was left out and why.
+ * - Trims to the profile's budget through the schedule, adds blocks for what fell short while there is time, and lists
+ *   what was left out and why.
  * - An aborted run keeps its whole trials and says that it is incomplete.
  */
 import type { AnyContender } from "../contenders/contender.ts";
@@ -79,22 +80,24 @@ export async function runBlocks(input: RunInput): Promise<RunOutput> {
     uniqueName: () => `parley-bench-${process.pid}-${++names}`,
   };
   let noise = sampleNoise();
-  for (let block = 0; block < profile.blocks && !signal.aborted; block++) {
-    const plan = schedule.planBlock(endMs - performance.now(), profile.blocks - block);
-    for (const key of plan.dropped) skipped.push(outOfTime(live, key, profile));
-    let blockLeftMs = plan.estimateMs;
+  for (let block = 0; !signal.aborted; block++) {
+    const blocksLeft = Math.max(1, profile.blocks - block);
+    const short = live.filter(({ blocks: done }) => done < profile.blocks);
+    const plan = schedule.planBlock(endMs - performance.now(), blocksLeft, new Set(short.map(({ key }) => key)));
+    if (plan.cells.size === 0) break;
+    const planEndMs = performance.now() + plan.estimateMs * blocksLeft;
     for (const scenario of scenarios) {
       const cells = live.filter((each) => each.scenario === scenario && plan.cells.has(each.key));
       const order = shuffled(runnable.get(scenario.id) ?? [], random);
       for (const [position, contender] of order.entries()) {
         const own = cells.filter((each) => each.contenders.includes(contender));
         if (own.length === 0 || signal.aborted) continue;
-        const leftMs = Math.min(blockLeftMs, Math.max(0, endMs - performance.now()));
+        const leftMs = Math.min(planEndMs, endMs) - performance.now();
         progress.step({
           scenario: scenario.title,
           contender: contender.info.label,
           block: block + 1,
-          blocks: profile.blocks,
+          blocks: Math.max(profile.blocks, block + 1),
           leftMs,
         });
         const cellsMs = own.reduce((sum, { cell }) => sum + cell.costMs, 0) * plan.scale;
@@ -107,9 +110,7 @@ export async function runBlocks(input: RunInput): Promise<RunOutput> {
           context,
         );
         if (signal.aborted) break;
-        const tookMs = performance.now() - beganMs;
-        schedule.observe(scenario.id, tookMs, cellsMs);
-        blockLeftMs -= tookMs;
+        schedule.observe(scenario.id, performance.now() - beganMs, cellsMs);
         own.forEach((target, i) => {
           const measurement = measured[i] as Measurement;
           target.trials.push({ ...measurement, contender: contender.info.id, block, position });
@@ -117,13 +118,14 @@ export async function runBlocks(input: RunInput): Promise<RunOutput> {
           if (fault !== null) invalid.push(`${target.key}, ${contender.info.label}, block ${block + 1}: ${fault}`);
         });
       }
-      for (const cell of cells) cell.blocks++;
+      if (!signal.aborted) for (const cell of cells) cell.blocks++;
     }
     const after: NoiseSample = signal.aborted ? noise : sampleNoise();
     blocks.push(blockNoise(block, noise, after));
     noise = after;
   }
   progress.done();
+  for (const cell of live) if (cell.blocks < profile.blocks) skipped.push(outOfTime(cell, profile));
   if (signal.aborted) {
     skipped.push({ what: "the rest of the run", why: `interrupted in block ${blocks.length} of ${profile.blocks}` });
   }
@@ -168,12 +170,10 @@ function liveCells(
   });
 }
 
-function outOfTime(live: readonly LiveCell[], key: string, profile: Profile): Skipped {
-  const done = live.find((cell) => cell.key === key)?.blocks ?? 0;
-  const seconds = Math.round(profile.budgetMs / 1_000);
+function outOfTime({ key, blocks }: LiveCell, profile: Profile): Skipped {
   return {
-    what: done === 0 ? key : `${key}, after ${done} of ${profile.blocks} blocks`,
-    why: `it would not have fitted into ${seconds} s`,
+    what: blocks === 0 ? key : `${key}: ${profile.blocks - blocks} of ${profile.blocks} blocks`,
+    why: `no time left of the ${Math.round(profile.budgetMs / 1_000)} s for measuring`,
   };
 }
 

@@ -30,7 +30,7 @@ export function chatDelivery(contenders: readonly AnyContender[]): Scenario {
     id: SCENARIOS.chatDelivery.id,
     title: SCENARIOS.chatDelivery.title,
     contenders,
-    overheadMs: 500,
+    overheadMs: 450,
     cells: ({ chat: times }, machine) =>
       placementsOf(machine).map(
         (placement, i): CellPlan => ({

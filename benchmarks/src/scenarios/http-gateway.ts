@@ -30,7 +30,7 @@ export function httpGateway(contenders: readonly AnyContender[]): Scenario {
     id: SCENARIOS.httpGateway.id,
     title: SCENARIOS.httpGateway.title,
     contenders,
-    overheadMs: 600,
+    overheadMs: 400,
     cells: ({ gateway: times, gatewayConnections }, machine) => {
       const plan = planScenario(SCENARIOS.httpGateway, placementsOf(machine)[0] ?? "unpinned", {
         [PARAMS.connections]: gatewayConnections,

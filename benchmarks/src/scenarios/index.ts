@@ -1,6 +1,7 @@
 /** Every scenario, the headline first: one line each. */
 import type { AnyContender } from "../contenders/contender.ts";
 import { chatDelivery } from "./chat-delivery.ts";
+import { crashRecovery } from "./crash-recovery.ts";
 import { httpGateway } from "./http-gateway.ts";
 import { roundTrip } from "./round-trip.ts";
 import type { Scenario } from "./scenario.ts";
@@ -13,5 +14,6 @@ export function allScenarios(contenders: readonly AnyContender[]): readonly Scen
     chatDelivery(of("chat")),
     throughput(of("transport")),
     httpGateway(of("gateway")),
+    crashRecovery(of("recovery")),
   ];
 }

@@ -13,7 +13,7 @@ export function roundTrip(contenders: readonly AnyContender[]): Scenario {
     id: SCENARIOS.roundTrip.id,
     title: SCENARIOS.roundTrip.title,
     contenders,
-    overheadMs: 230,
+    overheadMs: 170,
     cells: ({ roundTrip: times }, machine) =>
       placementsOf(machine).map(
         (placement): CellPlan => ({
