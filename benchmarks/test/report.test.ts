@@ -154,6 +154,21 @@ describe("the answer", () => {
     expect(first).not.toContain("faster");
   });
 
+  it("gives both figures and no ratio where trials fell in two groups", () => {
+    const run = syntheticRun({ seed: 3, trialNoise: 0.02 });
+    const scenarios = run.scenarios.map((scenario) => ({
+      ...scenario,
+      trials: scenario.trials.map((trial) => {
+        const isChat = trial.contender === CONTENDERS.chatShm.id && trial.block % 2 === 0;
+        const twin = run.scenarios[0]?.trials.find((each) => each.contender === CONTENDERS.tcp.id);
+        return isChat && twin !== undefined ? { ...trial, histogram: twin.histogram } : trial;
+      }),
+    }));
+    const third = summary(buildResults({ ...run, scenarios }).results).sentences[2];
+    expect(third).toMatch(/trials fell in two groups.*p50: the room \d.* µs or \d.* µs, the TCP server/);
+    expect(third).not.toContain("×");
+  });
+
   it("fits a terminal: at most ten lines of table", () => {
     const { tableLines } = summary(built.results);
     expect(tableLines.length).toBeLessThanOrEqual(MAX_SUMMARY_LINES);

@@ -55,11 +55,19 @@ function chatting(view: View): string {
   const found = best(view, SCENARIOS.chatDelivery.id, CONTENDERS.chatShm.id, CONTENDERS.chatTcp.id);
   if (found === null) return "The chat itself, one person's message to another, was not measured in this run.";
   const { scenario, candidate, base, comparison } = found;
-  return (
-    `In the chat as people run it, all asleep on event loops ${onPlacement(scenario.placement)}, the way from one person to another through the ` +
-    `shared-memory room is at p50 ${outcome(comparison, "through the TCP server")} (${pair(candidate, base)}); ` +
-    "the socket path has a server in between and the room has none."
-  );
+  const start = `In the chat as people run it, all asleep on event loops ${onPlacement(scenario.placement)}, `;
+  const way = "the way from one person to another through the shared-memory room";
+  const end = "the socket path has a server in between and the room has none.";
+  if (comparison.verdict === "two-modes") {
+    const each = [`the room ${inModes(candidate)}`, `the TCP server ${inModes(base)}`].join(", ");
+    return `${start}trials fell in two groups, so ${way} has no one ratio to that through the TCP server (p50: ${each}); ${end}`;
+  }
+  return `${start}${way} is at p50 ${outcome(comparison, "through the TCP server")} (${pair(candidate, base)}); ${end}`;
+}
+
+/** "97.7 µs or 364 µs", or the one p50 where the trials form one group. */
+function inModes({ summary }: Cell): string {
+  return summary.modes?.map((mode) => formatUs(mode.value)).join(" or ") ?? formatUs(summary.p50);
 }
 
 interface Found {
@@ -83,7 +91,7 @@ function best(view: View, id: string, candidateId: string, baseId: string): Foun
 }
 
 function pair(candidate: Cell, base: Cell): string {
-  return `${formatUs(candidate.summary.p50)} against ${formatUs(base.summary.p50)}`;
+  return `${inModes(candidate)} against ${inModes(base)}`;
 }
 
 /** The verdict as a predicate about `base`: "3.4× (95% CI 3.1–3.8) faster than TCP". */

@@ -63,7 +63,7 @@ function significant(value: number): string {
   if (value >= 99.5) return value.toFixed(0);
   if (value >= 9.995) return value.toFixed(1);
   if (value >= 0.995) return value.toFixed(2);
-  return String(Number(value.toPrecision(2)));
+  return value < 1e-6 ? value.toExponential(1) : value.toPrecision(2);
 }
 
 function grouped(value: number): string {

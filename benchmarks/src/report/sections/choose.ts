@@ -4,6 +4,7 @@
  * - A contender is recommended over the baseline only when its verdict is in its favour; otherwise the simpler baseline stays.
  */
 import { CONTENDERS, METRICS, SCENARIOS } from "../../results/ids.ts";
+import { formatUs } from "../../results/quantities.ts";
 import type { Comparison, Scenario, Wait } from "../../results/types.ts";
 import { columns, type Section, table, text } from "../document.ts";
 import { BASELINE, isClaimedBetter, onPlacement, paramsPhrase, ratioPhrase, type View } from "../view.ts";
@@ -85,7 +86,7 @@ function chatAdvice(view: View): Advice[] {
     {
       situation: `People chatting on one machine, ${onPlacement(scenario.placement)}`,
       use: better ? "the shared-memory room" : "the TCP server",
-      because: `${ratioPhrase(comparison)} at p50 for the room, which has no server in between; ${
+      because: `${isOneRatio(comparison) ? ratioPhrase(comparison) : "No one ratio"} at p50 for the room, which has no server in between; ${
         better
           ? "both are far below what a person notices, so convenience may decide"
           : "the server also reaches other machines"
@@ -99,13 +100,24 @@ function webAdvice(view: View): Advice[] {
   const comparison = view.comparison(scenario, CONTENDERS.gatewayShm.id, METRICS.rate.id, CONTENDERS.gatewayTcp.id);
   if (comparison === undefined) return [];
   const better = isClaimedBetter(comparison);
+  const [nothing, tcp] = [CONTENDERS.gatewayNull, CONTENDERS.gatewayTcp].map(
+    ({ id }) => view.cell(scenario, id)?.summary.p50 ?? null,
+  );
+  const floor =
+    nothing == null || tcp == null
+      ? ""
+      : ` A request takes ${formatUs(nothing)} at p50 without any backend and ${formatUs(tcp)} over TCP.`;
   return [
     {
       situation: "The transport stands behind an HTTP server",
       use: better ? "shared memory, if its limits suit you" : "whichever is simpler: TCP",
-      because: `${ratioPhrase(comparison)} in requests a second for shared memory; HTTP itself is most of the cost.`,
+      because: `${isOneRatio(comparison) ? ratioPhrase(comparison) : "No one ratio"} in requests a second for shared memory.${floor}`,
     },
   ];
+}
+
+function isOneRatio(comparison: Comparison): boolean {
+  return comparison.ratio !== null;
 }
 
 /** The contender with the highest ratio among those whose verdict is in their favour. */
