@@ -91,8 +91,9 @@ export class LogReader {
     let records = 0;
     let bytesLeft = maxBytes;
     let wanted = Math.min(CHUNK_BYTES, log.capacityBytes / CHUNKS_PER_LOG);
-    while (this.#position !== tail) {
-      const start = this.#position;
+    // Runs ahead of `#position` by a padding, which is no record's position.
+    let start = this.#position;
+    while (start !== tail) {
       const copied = this.#copy(start, tail, wanted);
       const oldest = reloadOldest(log);
       if (start < oldest) return records > 0 ? { outcome: "records", records } : this.#lapped(oldest);
@@ -117,11 +118,10 @@ export class LogReader {
           this.#position = start + at + size;
           const payload = at + LOG_RECORD_HEADER_BYTES;
           onRecord(this.#bytes.subarray(payload, payload + length), this.#position);
-        } else {
-          this.#position = start + at + size;
         }
         at += size;
       }
+      start += at;
     }
     this.#verified = true;
     return records > 0 ? { outcome: "records", records } : EMPTY;
