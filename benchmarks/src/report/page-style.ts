@@ -39,7 +39,7 @@ thead tr:first-child th:empty{display:none}
 th:first-child,td:first-child{padding-left:16px}
 th:last-child,td:last-child{padding-right:16px}
 td:first-child{font-weight:540}
-.table:not(.long) td:first-child{white-space:nowrap}
+.table:not(.long) td:first-child{min-width:208px}
 .long td{min-width:150px}
 .long td:last-child{min-width:120px}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.86em}
@@ -60,7 +60,7 @@ th,td{padding:7px 12px}
 .table{margin-left:-6px;margin-right:-6px}
 .badge{border-radius:22px}
 .card{padding:16px 16px 6px}
-.table:not(.long) td:first-child{white-space:normal;min-width:136px}
+.table:not(.long) td:first-child{min-width:136px}
 .long table,.long tbody,.long tr,.long td{display:block;width:100%}
 .long thead{display:none}
 .long tr{border-top:1px solid var(--rule);padding:10px 14px}
