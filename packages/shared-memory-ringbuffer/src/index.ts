@@ -27,6 +27,7 @@ export {
   type FormatLogOptions,
   formatLog,
   inspectLog,
+  LOG_FAILPOINTS,
   LogReader,
   type LogState,
   type LogTransaction,

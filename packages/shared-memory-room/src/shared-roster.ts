@@ -56,9 +56,9 @@ export class SharedRoster implements Roster {
       if (mine === undefined && maxSessions !== undefined && held.length >= maxSessions) {
         return { claimed: false, reason: "SERVER_FULL" };
       }
-      // A rename frees the old name first: dying in between costs the name of somebody who has died.
-      if (mine !== undefined) table.free(mine);
       if (!table.add({ participant: me, sessionId, name })) return { claimed: false, reason: "SERVER_FULL" };
+      // Only now: whoever dies in between holds both, and both are swept.
+      if (mine !== undefined) table.free(mine);
       return { claimed: true, resumed: holder !== undefined };
     };
     // Nobody is kept out by the dead, neither by their names nor by their number.
