@@ -26,4 +26,5 @@ export { randomMessageId, randomSessionId } from "./ids.ts";
 export { FrameType, type FrameTypeName } from "./layout.ts";
 export { DEFAULT_LIMITS, DEFAULT_ROOM, type Limits, PROTOCOL_VERSION } from "./limits.ts";
 export * from "./messages.ts";
+export { encodeAck, isOfRoom, messageFromSend, stringField } from "./transcode.ts";
 export { utf8Length } from "./wire.ts";

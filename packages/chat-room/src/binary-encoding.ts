@@ -1,6 +1,6 @@
 /** Frames as they are: how programs are spoken to, over a socket or inside the process. */
 
-import { encode } from "@parley/chat-protocol";
+import { encode, encodeAck } from "@parley/chat-protocol";
 import type { Encoding } from "./connection.ts";
 
 /** The bytes of all `parts`, one after the other. A single part is given back as it is. */
@@ -19,7 +19,8 @@ export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
 
 export const binaryEncoding: Encoding = {
   label: "binary",
-  reply: encode,
+  reply: (message, correlationId) =>
+    message.type === "ack" ? encodeAck(message, correlationId) : encode(message, correlationId),
   events: concatenate,
   hidesOwnMessages: false,
 };

@@ -11,13 +11,14 @@
 import {
   DEFAULT_LIMITS,
   DEFAULT_ROOM,
+  isOfRoom,
   type LeftReason,
   type Limits,
   logFieldsOf,
   type MessageId,
   messageIdOf,
   type Position,
-  roomOf,
+  stringField,
 } from "@parley/chat-protocol";
 import type { Connection } from "./connection.ts";
 import type { Follower, RoomLog } from "./room-log.ts";
@@ -58,6 +59,7 @@ export class ChatHub implements SessionHost {
   readonly limits: Limits;
   readonly maxSessions: number | undefined;
   readonly heartbeatMs: number;
+  readonly roomField: Uint8Array = stringField(this.room);
   readonly #observer: HubObserver;
   readonly #follower: Follower;
   readonly #sessions = new Set<Session>();
@@ -161,7 +163,7 @@ export class ChatHub implements SessionHost {
   }
 
   #events(events: readonly Uint8Array[], last: Position): void {
-    const inRoom = events.filter((event) => roomOf(event) === this.room);
+    const inRoom = events.filter((event) => isOfRoom(event, this.roomField));
     const apart = this.#expected.size > 0 ? this.#membersApart(inRoom) : new Map<Member, TurnOfMember>();
     if (inRoom.length > 0) this.#members.deliver(inRoom, apart);
     this.#releaseWaiters(last.seq);

@@ -10,11 +10,13 @@
 
 import {
   assertEventFrame,
+  isOfRoom,
   messageIdOf,
   type Position,
   patchEvent,
   roomOf,
   type SessionId,
+  stringField,
 } from "@parley/chat-protocol";
 import { MemoryRoster } from "./memory-roster.ts";
 import { MessageIdIndex } from "./message-id-index.ts";
@@ -41,6 +43,8 @@ class MemoryStore {
   readonly #maxBytes: number;
   readonly #messageIds = new MessageIdIndex();
   readonly #latestOfRoom = new Map<string, number>();
+  /** The room of the latest event: most often that of the next one too, which then needn't be decoded. */
+  #room = { name: "", field: stringField("") };
   #events: (Uint8Array | undefined)[] = [];
   /** Index in `#events` of the oldest event that is kept. */
   #first = 0;
@@ -73,7 +77,11 @@ class MemoryStore {
     const id = messageIdOf(frame);
     const known = this.#messageIds.find(id, timeMs);
     if (known !== undefined) return { position: known.position, timeMs: known.timeMs, duplicate: true };
-    const room = roomOf(frame);
+    if (!isOfRoom(frame, this.#room.field)) {
+      const name = roomOf(frame);
+      this.#room = { name, field: stringField(name) };
+    }
+    const room = this.#room.name;
     const position = { epoch: this.epoch, seq: this.#tailSeq + 1 };
     patchEvent(frame, 0, { position, prev: this.#latestOfRoom.get(room) ?? 0, timeMs });
     this.#tailSeq = position.seq;

@@ -22,6 +22,7 @@ import {
   type Limits,
   type Message,
   type MessageId,
+  messageFromSend,
   NOT_YET_LOGGED,
   type Position,
   PROTOCOL_VERSION,
@@ -31,6 +32,7 @@ import {
   randomSessionId,
   type Send,
   type SessionId,
+  stringField,
   utf8Length,
 } from "@parley/chat-protocol";
 import { appendUntilTaken } from "./append-until-taken.ts";
@@ -43,6 +45,8 @@ import type { Member } from "./room-members.ts";
 export interface SessionHost {
   readonly log: RoomLog;
   readonly room: string;
+  /** The room's name as a string field. */
+  readonly roomField: Uint8Array;
   readonly limits: Limits;
   readonly maxSessions: number | undefined;
   readonly heartbeatMs: number;
@@ -77,6 +81,7 @@ export class Session implements Member {
   readonly #host: SessionHost;
   #state: SessionState = "greeting";
   #name = "";
+  #nameField: Uint8Array = stringField("");
   #holdsName = false;
   /** JOINED is in the log, or may be. */
   #hasJoined = false;
@@ -121,6 +126,7 @@ export class Session implements Member {
 
   /** A frame from the peer. Its bytes are not kept. */
   receiveFrame(frame: Frame): void {
+    if (this.#sendCopied(frame)) return;
     let message: Message;
     try {
       message = decode(frame);
@@ -240,6 +246,7 @@ export class Session implements Member {
     }
     this.#state = "joining";
     this.#name = normalized.name;
+    this.#nameField = stringField(normalized.name);
     this.#client = hello.client;
     this.#helloCorrelationId = correlationId;
     this.#joining = this.#join(correlationId);
@@ -303,7 +310,7 @@ export class Session implements Member {
   }
 
   #send(send: Send, correlationId: number): void {
-    const { limits, log, room } = this.#host;
+    const { limits, room } = this.#host;
     if (this.#state !== "welcomed") {
       this.refuse("HELLO_REQUIRED", "the first request must be HELLO", correlationId);
       return;
@@ -323,27 +330,46 @@ export class Session implements Member {
       return;
     }
     const { messageId, text } = send;
-    if (this.connection.encoding.hidesOwnMessages) this.#host.expectOwn(messageId, this);
+    const isHidden = this.connection.encoding.hidesOwnMessages;
+    if (isHidden) this.#host.expectOwn(messageId, this);
+    const frame = encode({ type: "message", ...NOT_YET_LOGGED, messageId, room, name: this.#name, text });
+    this.#append(frame, isHidden ? messageId : undefined, correlationId);
+  }
+
+  /** The quick way for a SEND that is in order and whose event needs no watching. False: it is none. */
+  #sendCopied(frame: Frame): boolean {
+    const { isDraining, limits, roomField } = this.#host;
+    const mayBeCopied = this.#state === "welcomed" && !this.#hasQuit && !isDraining;
+    if (!mayBeCopied || this.connection.encoding.hidesOwnMessages) return false;
+    const event = messageFromSend(frame, roomField, this.#nameField, limits.maxTextBytes);
+    if (event !== undefined) this.#append(event, undefined, frame.correlationId);
+    return event !== undefined;
+  }
+
+  /** `expectedId`: the host was told to expect the event. */
+  #append(event: Uint8Array, expectedId: MessageId | undefined, correlationId: number): void {
     this.#pendingAppends++;
-    log
-      .append(this.id, encode({ type: "message", ...NOT_YET_LOGGED, messageId, room, name: this.#name, text }))
+    this.#host.log
+      .append(this.id, event)
       .then(
-        (appended) => this.#acknowledge(appended, messageId, correlationId),
+        (appended) => {
+          // A repeated message is in the log since the first time, and won't be read again.
+          if (appended.duplicate && expectedId !== undefined) this.#host.unexpect(expectedId);
+          this.#acknowledge(appended, correlationId);
+        },
         (error) => {
-          this.#host.unexpect(messageId);
+          if (expectedId !== undefined) this.#host.unexpect(expectedId);
           this.refuse(this.#codeOf(error), "the log can't take the message now; send it again", correlationId);
+          this.#appendIsDone();
         },
       )
-      .then(() => this.#appendIsDone())
       .catch((error) => this.#host.fault(error));
   }
 
-  #acknowledge(appended: Appended, messageId: MessageId, correlationId: number): void {
-    const { position, timeMs, duplicate } = appended;
-    // A repeated message is in the log since the first time, and won't be read again.
-    if (duplicate) this.#host.unexpect(messageId);
-    else this.#lastAppended = position;
+  #acknowledge({ position, timeMs, duplicate }: Appended, correlationId: number): void {
+    if (!duplicate) this.#lastAppended = position;
     if (this.#state !== "ended") this.#reply({ type: "ack", position, timeMs, duplicate }, correlationId);
+    this.#appendIsDone();
   }
 
   #appendIsDone(): void {
