@@ -72,6 +72,7 @@ describe("a verdict", () => {
   it("of grade C claims nothing under 1.5×", () => {
     expect(verdictOf(1.4, 1.3, 1.5, { grade: "C" })).toMatchObject({ verdict: "indicative" });
     expect(verdictOf(1.6, 1.4, 1.8, { grade: "C" })).toMatchObject({ verdict: "indicative" });
+    expect(verdictOf(1.07, 0.9, 1.27, { grade: "C" }).text).toMatch(/^Indicative only .*no measurable difference/);
     expect(verdictOf(2.6, 2.4, 2.8, { grade: "C" })).toMatchObject({ verdict: "better" });
   });
 

@@ -121,6 +121,9 @@ export function outcome(comparison: Comparison, base: string): string {
     case "too-noisy":
       return `too noisy to compare with ${base}, ${ratioPhrase(comparison)}`;
     default:
+      if (lo !== null && hi !== null && lo <= 1 && hi >= 1) {
+        return `not measurably different from ${base} (95% CI ${formatTimes(lo).slice(0, -1)}–${formatTimes(hi)}, indicative only)`;
+      }
       return `perhaps (indicative only) ${claim}`;
   }
 }

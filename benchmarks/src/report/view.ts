@@ -107,7 +107,7 @@ export function paramsPhrase(scenario: Pick<Scenario, "params">): string {
       if (name === "payloadBytes" && typeof value === "number") return formatBytes(value);
       if (name === "batch") return `${value} a publish`;
       if (name === "connections") return `${value} connections`;
-      return `${name} ${value}`;
+      return `${name.replace(/(?=[A-Z])/g, " ").toLowerCase()} ${value}`;
     })
     .join(", ");
 }

@@ -107,6 +107,9 @@ export const SCENARIOS: Readonly<Record<"roundTrip" | "throughput" | "chatDelive
   },
 };
 
+/** The scenario that kills lock holders; it is described beside its code because nothing else compares with it. */
+export const CRASH_RECOVERY_ID = "crash-recovery";
+
 /** The names of parameters that the report explains; others are shown as they are. */
 export const PARAMS: Readonly<Record<"payloadBytes" | "batch" | "connections", string>> = {
   payloadBytes: "payloadBytes",

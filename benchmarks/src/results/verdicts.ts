@@ -55,7 +55,8 @@ export function judge(input: VerdictInput): Verdict {
   if (hi < below) return { verdict: "worse", text: claim(input, ratio, [lo, hi]) };
   if (grade === "C") {
     const why = "noisy run, grade C: nothing is claimed under 1.5×";
-    return { verdict: "indicative", text: `Indicative only (${why}): ${claim(input, ratio, [lo, hi])}` };
+    const what = lo <= 1 && hi >= 1 ? `no measurable difference: ${against}` : claim(input, ratio, [lo, hi]);
+    return { verdict: "indicative", text: `Indicative only (${why}): ${what}` };
   }
   if (lo >= below && hi <= above) {
     return {

@@ -3,7 +3,7 @@
  * survivor's next append, which waits for the lock all the while.
  */
 import type { AnyContender, RecoveryContender } from "../contenders/contender.ts";
-import { METRICS, planScenario, type ScenarioKind } from "../results/ids.ts";
+import { CRASH_RECOVERY_ID, METRICS, planScenario, type ScenarioKind } from "../results/ids.ts";
 import type { IntegrityCounts } from "../rig/integrity.ts";
 import { removeNamedSegment } from "../rig/named-segments.ts";
 import type { Peer, PeerOptions } from "../rig/peer-host.ts";
@@ -22,7 +22,7 @@ const NS_PER_MS = 1e6;
 const RECOVERY_COST_MS = 250;
 
 export const CRASH_RECOVERY: ScenarioKind = {
-  id: "crash-recovery",
+  id: CRASH_RECOVERY_ID,
   title: "Going on after a crash",
   question: "How long until another process goes on, after one was killed -9 while it held the lock?",
   level: "transport",

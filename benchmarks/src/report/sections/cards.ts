@@ -5,7 +5,7 @@
  */
 import { metricValue } from "../../results/cells.ts";
 import { SCENARIOS } from "../../results/ids.ts";
-import { formatCount, formatTimes } from "../../results/quantities.ts";
+import { formatCount, formatTimes, formatUs } from "../../results/quantities.ts";
 import type { Scenario } from "../../results/types.ts";
 import { type Block, columns, type Section, table } from "../document.ts";
 import { scenarioPhrase, type View } from "../view.ts";
@@ -52,17 +52,20 @@ function answerTo(view: View, scenario: Scenario): string {
 function figuresTable(view: View, scenario: Scenario): Block {
   const cells = view.cells(scenario);
   const metrics = [...new Set([scenario.primaryMetric, ...cells.flatMap((cell) => Object.keys(cell.summary.extra))])];
+  const hasLatencies = cells.some(({ summary }) => summary.max !== null);
   return table(
     "Over all valid trials",
     columns(
       "Contender",
       ...metrics.map((id) => `#${view.metric(id).label} (${view.metric(id).better} is better)`),
+      ...(hasLatencies ? ["#max"] : []),
       "#n",
       "#lost",
     ),
     cells.map(({ contender, summary, oversubscribed }) => [
       nameOf(view, contender, oversubscribed),
       ...metrics.map((id) => view.quantity(metricValue(summary, id), id)),
+      ...(hasLatencies ? [formatUs(summary.max)] : []),
       formatCount(summary.n),
       formatCount(summary.lost),
     ]),

@@ -3,7 +3,7 @@
  *
  * - Where this run has no figure the row says so; nothing is asserted from elsewhere.
  */
-import { CONTENDERS, METRICS, SCENARIOS } from "../../results/ids.ts";
+import { CONTENDERS, CRASH_RECOVERY_ID, METRICS, SCENARIOS } from "../../results/ids.ts";
 import { formatCount, formatTimes, formatUs } from "../../results/quantities.ts";
 import type { Comparison } from "../../results/types.ts";
 import { type Block, columns, type Section, table, text } from "../document.ts";
@@ -199,12 +199,19 @@ function failure(view: View): Row {
   const sum = (design: string, pick: "n" | "lost"): number =>
     cells.filter((each) => each.design === design).reduce((total, each) => total + each.cell.summary[pick], 0);
   const count = (design: string): string => `${formatCount(sum(design, "lost"))} of ${formatCount(sum(design, "n"))}`;
-  return [
-    "Failure",
-    "A socket's peer dies alone; a crash in shared memory can take the others along.",
-    `Messages lost while all went well: ${count("socket")} over sockets, ${count("shared-memory")} over shared memory. Crashes were not part of this run; the test suites kill processes at each shared store.`,
-    "Not tested here",
-  ];
+  const claim = "A socket's peer dies alone; a crash in shared memory can take the others along.";
+  const lost = `Messages lost while all went well: ${count("socket")} over sockets, ${count("shared-memory")} over shared memory.`;
+  const recoveries = view.scenarios(CRASH_RECOVERY_ID).flatMap((scenario) => view.cells(scenario));
+  if (recoveries.length === 0) {
+    return ["Failure", claim, `${lost} Crashes were not part of this run.`, "Not tested here"];
+  }
+  const times = recoveries.map(
+    ({ contender, summary }) =>
+      `${view.contender(contender).label}: lock holders killed with -9: ${formatCount(summary.n)}; the survivor went on after ${formatUs(summary.p50)} at p50, ${formatUs(summary.max)} at worst`,
+  );
+  const invalid = recoveries.reduce((sum, { summary }) => sum + summary.invalidTrials, 0);
+  const holds = invalid === 0 ? "Does not hold for a lock that knows its owner" : "Holds: some trials did not recover";
+  return ["Failure", claim, `${times.join("; ")}. ${lost}`, holds];
 }
 
 function isShared(view: View, comparison: Comparison): boolean {
