@@ -76,6 +76,18 @@ export function messageIdOf(eventFrame: Uint8Array): MessageId {
   return new FieldReader(eventFrame, EVENT_MESSAGE_ID_OFFSET).fixed(MESSAGE_ID_BYTES);
 }
 
+/** Puts the message id of an event frame into `words` as four numbers of 32 bits: for indexes that want no strings. */
+export function messageIdWordsOf(eventFrame: Uint8Array, words: Uint32Array): void {
+  for (let word = 0; word < words.length; word++) {
+    const offset = EVENT_MESSAGE_ID_OFFSET + Uint32Array.BYTES_PER_ELEMENT * word;
+    words[word] =
+      ((eventFrame[offset] as number) << 24) |
+      ((eventFrame[offset + 1] as number) << 16) |
+      ((eventFrame[offset + 2] as number) << 8) |
+      (eventFrame[offset + 3] as number);
+  }
+}
+
 export function roomOf(eventFrame: Uint8Array): string {
   return new FieldReader(eventFrame, EVENT_ROOM_OFFSET).string();
 }

@@ -16,6 +16,7 @@ export {
   type LogFields,
   logFieldsOf,
   messageIdOf,
+  messageIdWordsOf,
   NOT_YET_LOGGED,
   patchEvent,
   roomOf,

@@ -11,7 +11,6 @@
 import {
   assertEventFrame,
   isOfRoom,
-  messageIdOf,
   type Position,
   patchEvent,
   roomOf,
@@ -74,8 +73,7 @@ class MemoryStore {
   append(frame: Uint8Array): Appended {
     assertEventFrame(frame);
     const timeMs = Math.max(Date.now(), this.#latestTimeMs);
-    const id = messageIdOf(frame);
-    const known = this.#messageIds.find(id, timeMs);
+    const known = this.#messageIds.findIdOf(frame, timeMs);
     if (known !== undefined) return { position: known.position, timeMs: known.timeMs, duplicate: true };
     if (!isOfRoom(frame, this.#room.field)) {
       const name = roomOf(frame);
@@ -87,7 +85,7 @@ class MemoryStore {
     this.#tailSeq = position.seq;
     this.#latestTimeMs = timeMs;
     this.#latestOfRoom.set(room, position.seq);
-    this.#messageIds.remember(id, { position, timeMs });
+    this.#messageIds.rememberIdOf(frame, { position, timeMs });
     this.#keep(frame);
     this.flushSoon();
     return { position, timeMs, duplicate: false };
