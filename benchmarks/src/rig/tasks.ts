@@ -27,6 +27,9 @@ import { type Usage, usageBetween, usageNow } from "./usage.ts";
 const NS_PER_MS = 1e6;
 /** Up to here a loop over words beats a typed array's `set`, which needs a view of its own. */
 const COPY_LOOP_WORDS = 64;
+/** A median of fewer round trips says nothing: the measured part goes on for them, but not for ever. */
+const MIN_ROUND_TRIPS = 200;
+const MAX_OVERTIME = 4;
 
 interface Bounds {
   /** Length of a frame, header included. */
@@ -134,9 +137,14 @@ async function ping(link: Link, task: EchoTask): Promise<SideReport> {
   let sequence = 0;
   let deadlineMs = 0;
   let lastMs = beganMs;
+  const isOver = (): boolean => {
+    if (part.count >= maxMessages) return true;
+    if (lastMs < deadlineMs) return false;
+    return part.count >= MIN_ROUND_TRIPS || lastMs >= deadlineMs + (MAX_OVERTIME - 1) * measureMs;
+  };
   const next = (): void => {
     let kind = KIND_WARMUP;
-    if (part.started) kind = part.count >= maxMessages || lastMs >= deadlineMs ? KIND_END : KIND_MEASURED;
+    if (part.started) kind = isOver() ? KIND_END : KIND_MEASURED;
     else if (warmedUp(lastMs - beganMs, sequence, warmupMs, warmupMessages)) {
       part.warmup = sequence;
       part.start();

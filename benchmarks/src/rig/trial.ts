@@ -70,7 +70,7 @@ export async function runTransportTrial(
     for (const { placement, task } of phases) {
       const cpus = cpusFor(machine, placement, 2);
       if (cpus !== null) await pinThreads([initiator.threadId, responder.threadId], cpus);
-      const watchdogMs = 4 * task.warmupMs + task.measureMs + 2 * task.stallMs + RUN_GRACE_MS;
+      const watchdogMs = 4 * task.warmupMs + 4 * task.measureMs + 2 * task.stallMs + RUN_GRACE_MS;
       const answering = responder.call<SideResult>("run", ["responder", task], watchdogMs);
       // Seen below; this keeps a peer that dies meanwhile from being an unhandled rejection.
       answering.catch(() => {});
