@@ -47,7 +47,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addHelpText("after", EXAMPLES)
     .allowExcessArguments(false)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`chat: ${text.replace(/^error: /, "")}`) });
+    .configureOutput({
+      // A mistake is one line; commander puts its guess at what was meant on a second.
+      outputError: (text, write) =>
+        write(
+          `chat: ${text
+            .replace(/^error: /, "")
+            .trimEnd()
+            .replaceAll("\n", " ")}\n`,
+        ),
+    });
   try {
     command.parse(argv);
   } catch (error) {

@@ -148,10 +148,7 @@ export class Channel implements TransportHandlers {
   /** Ends the connection from this side; what is queued is still sent. Nothing is received any more. */
   close(reason: DisconnectEvent): void {
     if (this.#end !== undefined) return;
-    this.#end = reason;
-    for (const pending of [...this.#pending.values()]) {
-      pending.fail(this.#unknownOutcome("CONNECTION_LOST", reason.message, pending.messageId));
-    }
+    this.#finish(reason);
     // `ended` waits for the transport, which may have to let go of something first.
     if (this.#transport === undefined) this.#handlers.ended(reason);
     else this.#transport.close();
@@ -179,13 +176,20 @@ export class Channel implements TransportHandlers {
 
   closed(error?: Error): void {
     const message = error === undefined ? "the other side ended the connection" : error.message;
-    this.close({ type: "disconnect", by: "transport", code: undefined, temporary: true, message });
+    if (this.#end === undefined) this.#finish(brokenOff(message));
     this.#handlers.ended(this.#end as DisconnectEvent);
   }
 
   /** The other side is silent: gives the connection up. */
   lost(message: string): void {
-    this.close({ type: "disconnect", by: "transport", code: undefined, temporary: true, message });
+    this.close(brokenOff(message));
+  }
+
+  #finish(reason: DisconnectEvent): void {
+    this.#end = reason;
+    for (const pending of [...this.#pending.values()]) {
+      pending.fail(this.#unknownOutcome("CONNECTION_LOST", reason.message, pending.messageId));
+    }
   }
 
   #frame(frame: Frame): void {
@@ -274,4 +278,8 @@ export class Channel implements TransportHandlers {
     this.#framesSent++;
     this.#transport?.send(encode(message, correlationId));
   }
+}
+
+function brokenOff(message: string): DisconnectEvent {
+  return { type: "disconnect", by: "transport", code: undefined, temporary: true, message };
 }

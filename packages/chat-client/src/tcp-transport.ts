@@ -88,6 +88,7 @@ class TcpTransport implements Transport {
 
   close(): void {
     const socket = this.#socket;
+    if (socket.closed) return;
     // Sends what is queued, then ends both directions: nobody listens any more.
     socket.destroySoon();
     const timer = setTimeout(() => socket.destroy(), FLUSH_TIMEOUT_MS);
