@@ -336,6 +336,8 @@ describe("the list of failpoints", () => {
       ...PIPE_POINTS,
     ]);
     expect([...tested].sort()).toEqual([...FOUNDATION_FAILPOINTS].sort());
+    const document = readFileSync(new URL("../../../docs/crash-behavior.md", import.meta.url), "utf8");
+    expect(FOUNDATION_FAILPOINTS.filter((name) => !document.includes(`\`${name}\``))).toEqual([]);
   });
 });
 
