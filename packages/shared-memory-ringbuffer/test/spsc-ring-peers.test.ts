@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { inspectRing, RingConsumer, RingProducer, type Segment } from "../src/index.ts";
+import { EventLoopDoorbell, inspectRing, RingConsumer, RingProducer, type Segment } from "../src/index.ts";
 import { RING_FAILPOINTS } from "../src/spsc-ring.ts";
 import { checkRecord, makeRecord, produce } from "./fixtures/checked-records.ts";
 import { recordSegment, startTask, type TaskOptions } from "./fixtures/record-peers.ts";
@@ -46,6 +46,29 @@ describe.each(["named", "anonymous"] as const)("a ring in a %s segment", (kind) 
     const consumer = new RingConsumer(segment.region("ring"), segment);
     expect(receive(consumer, 0, () => false)).toBe(to);
     expect(consumer.ended).toBe(true);
+    expect(await peer.ended).toBe("0");
+  });
+
+  test("wakes an event loop by its doorbell", async () => {
+    const segment = segmentOf(kind);
+    const to = 5000;
+    const consumer = new RingConsumer(segment.region("ring"), segment);
+    let next = 0;
+    const received = new Promise<void>((resolve) => {
+      const bell = new EventLoopDoorbell(segment, {
+        // Arming tells the producer to ring, and says whether there is something to read already.
+        hasWork: () => !consumer.arm(),
+        onRing: () => {
+          consumer.drain((bytes, offset, length) => expect(checkRecord(bytes, offset, length)).toBe(next++));
+          if (consumer.ended) resolve(bell.close());
+          else bell.arm();
+        },
+      });
+      bell.arm();
+    });
+    const peer = startTask(segment, { role: "produce", from: 0, to, batch: 50, strategy: "park" });
+    await received;
+    expect(next).toBe(to);
     expect(await peer.ended).toBe("0");
   });
 
