@@ -33,7 +33,7 @@ import {
   type SendOptions,
   type Sent,
 } from "./options.ts";
-import { OwnMessages, RoomOrder } from "./room-order.ts";
+import { OwnMessages, RoomOrder, SETTLED_BY_ACK } from "./room-order.ts";
 import type { OpenTransport, Transport } from "./transport.ts";
 
 /** An idle client lets itself be heard this often in each period that the server asks for. */
@@ -136,11 +136,13 @@ export class ChatClient {
       throw new ChatClientError("TEXT_TOO_LONG", `the text has ${bytes} bytes; at most ${maxTextBytes} are allowed`);
     }
     const messageId = options.messageId ?? randomMessageId();
-    const ack = (await this.#request(
-      { type: "send", messageId, room: this.room, text },
-      { messageId, signal: options.signal, onSent: (correlationId) => this.#own.sent(messageId, correlationId) },
-    )) as Ack;
-    this.#own.acknowledged(messageId, ack.duplicate);
+    // Whether a repeated message was there before, only its ACK says.
+    const isRepeated = options.messageId !== undefined;
+    const onSent = (correlationId: number): void =>
+      this.#own.sent(messageId, isRepeated ? SETTLED_BY_ACK : correlationId);
+    const request = { type: "send", messageId, room: this.room, text } as const;
+    const ack = (await this.#request(request, { messageId, signal: options.signal, onSent })) as Ack;
+    this.#own.acknowledged(messageId, this.#order.isAhead(ack.position));
     return { messageId, position: ack.position, timeMs: ack.timeMs, duplicate: ack.duplicate };
   }
 

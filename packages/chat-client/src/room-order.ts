@@ -20,6 +20,11 @@ export class RoomOrder {
     return this.#last;
   }
 
+  /** Whether the event at `position` is still to come. */
+  isAhead(position: Position): boolean {
+    return position.epoch === this.#last.epoch && position.seq > this.#last.seq;
+  }
+
   /** Where an event stands, which is the last one from here on unless it was seen before. */
   place({ position, prev }: LogFields): Place {
     const last = this.#last;
@@ -32,10 +37,11 @@ export class RoomOrder {
   }
 }
 
-const ACKNOWLEDGED = 0;
+/** In place of a correlation id: its event settles nothing. */
+export const SETTLED_BY_ACK = 0;
 
 export class OwnMessages {
-  /** By id the correlation id of a message under way, or ACKNOWLEDGED. Oldest first. */
+  /** By id the correlation id that the message's event settles, or SETTLED_BY_ACK. Oldest first. */
   readonly #byId = new Map<MessageId, number>();
 
   sent(id: MessageId, correlationId: number): void {
@@ -43,13 +49,13 @@ export class OwnMessages {
     if (this.#byId.size > MAX_REMEMBERED_IDS) this.#byId.delete(this.#byId.keys().next().value as MessageId);
   }
 
-  /** Its event is still to come, unless it came already, which a duplicate's may have long ago. */
-  acknowledged(id: MessageId, duplicate: boolean): void {
-    if (duplicate) this.#byId.delete(id);
-    else if (this.#byId.has(id)) this.#byId.set(id, ACKNOWLEDGED);
+  /** `isAhead`: its event is still to come, and will have to be known again. */
+  acknowledged(id: MessageId, isAhead: boolean): void {
+    if (!isAhead) this.#byId.delete(id);
+    else if (this.#byId.has(id)) this.#byId.set(id, SETTLED_BY_ACK);
   }
 
-  /** For a message's event: `undefined` if it isn't an own one, else the correlation id of its SEND, 0 if that was settled. */
+  /** For a message's event: `undefined` if it isn't an own one, else what `sent` was given or SETTLED_BY_ACK. */
   arrived(id: MessageId): number | undefined {
     const correlationId = this.#byId.get(id);
     if (correlationId !== undefined) this.#byId.delete(id);

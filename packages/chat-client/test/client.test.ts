@@ -243,6 +243,19 @@ describe("sending", () => {
     await expect(again).resolves.toMatchObject({ duplicate: true, position: { seq: 11 } });
   });
 
+  test("repeated while its event is still to come, a message is settled by its ACK and still known as an own one", async () => {
+    const { client, peer, events } = await joined();
+    const messageId = idOf(99);
+    const sending = client.send("hello", { messageId });
+    const { correlationId } = await peer.next("send");
+    const event = messageAt(12, 10, "hello", messageId);
+    const { position, timeMs } = event;
+    peer.send([{ type: "ack", position, timeMs, duplicate: true }, correlationId], event);
+    await expect(sending).resolves.toEqual({ messageId, position, timeMs, duplicate: true });
+    await caughtUp(client, peer);
+    expect(events).toEqual([]);
+  });
+
   test("what the limits forbid isn't sent", async () => {
     const { client } = await joined({}, { limits: { ...WELCOME.limits, maxTextBytes: 8 } });
     await expect(client.send("")).rejects.toMatchObject({ code: "TEXT_EMPTY" });
