@@ -34,11 +34,13 @@ const TWO_TO_32 = 2 ** 32;
 
 export class Counters {
   readonly #i32: Int32Array;
+  readonly #i64: BigInt64Array;
   readonly #base: number;
   readonly #slotCount: number;
 
   constructor(memory: SharedMemory, slotCount: number, ownSlot: number) {
     this.#i32 = memory.i32;
+    this.#i64 = memory.i64;
     this.#base = (slotOffset(ownSlot) + SLOT_COUNTERS) >>> 2;
     this.#slotCount = slotCount;
   }
@@ -48,12 +50,14 @@ export class Counters {
     const i32 = this.#i32;
     const low = this.#base + counter * 2 + LOW_WORD;
     const before = (i32[low] as number) >>> 0;
-    const after = (before + amount) >>> 0;
-    if (after < before) {
-      const high = this.#base + counter * 2 + HIGH_WORD;
-      i32[high] = (i32[high] as number) + 1;
+    const after = before + amount;
+    if (after < TWO_TO_32) {
+      i32[low] = after;
+      return;
     }
-    i32[low] = after;
+    // Once in 2^32 the carry is stored together with the rest, so that no death falls between the two.
+    const at = (this.#base >>> 1) + counter;
+    Atomics.store(this.#i64, at, (this.#i64[at] as bigint) + BigInt(amount));
   }
 
   /** Sums over all participants there ever were. */

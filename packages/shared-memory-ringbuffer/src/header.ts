@@ -38,6 +38,7 @@ import {
   PARTICIPANT_SLOTS_OFFSET,
   PARTICIPANTS_OFFSET_OFFSET,
   PID_NAMESPACE_OFFSET,
+  STATE_CLOSED,
   STATE_OFFSET,
   STATE_OPEN,
   slotOffset,
@@ -151,9 +152,11 @@ export function readHeader(memory: SharedMemory, sizeBytes: number, what: string
   };
 }
 
-/** Reads and checks the object directory. Objects lie in order, aligned, apart, and inside the segment. */
+/** Reads and checks state and object directory. Objects lie in order, aligned, apart, and inside the segment. */
 export function readDirectory(memory: SharedMemory, header: SegmentHeader, what: string): ObjectInfo[] {
   const { bytes, i32, i64 } = memory;
+  const state = Atomics.load(i32, STATE_OFFSET >>> 2);
+  if (state !== STATE_OPEN && state !== STATE_CLOSED) throw corrupt(what, `state=${state}`, { state });
   const objects: ObjectInfo[] = [];
   let entry = directoryOffset(header.slotCount);
   let freeFrom = objectsOffset(header.slotCount, header.objectCount);

@@ -16,7 +16,7 @@
  * it looks so because the owner has left meanwhile, the word has changed too and the takeover's exchange fails.
  */
 import type { LockGrant, Mutex } from "./contracts.ts";
-import { ArgumentError } from "./errors.ts";
+import { ArgumentError, SharedMemoryError } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Futex } from "./futex.ts";
 import {
@@ -54,6 +54,7 @@ export class RobustMutex implements Mutex {
   readonly #events: MutexEvents | undefined;
   readonly #me: number;
   #held = false;
+  #closed = false;
   /** Whether this owner was told `recovered`, and so clears the repair word when it gives the lock back. */
   #told = false;
   /** The owner that a failed tryLock last saw, and since when, to notice a dead one without ever sleeping. */
@@ -74,12 +75,14 @@ export class RobustMutex implements Mutex {
   }
 
   lock(timeoutMs: number = Number.POSITIVE_INFINITY): LockGrant | undefined {
+    if (this.#closed) throw closedError();
     failpoint("mutex-lock:begin");
     if (Atomics.compareExchange(this.#i32, LOCK_INDEX, 0, this.#me) === 0) return this.#granted();
     return this.#lockContended(timeoutMs);
   }
 
   tryLock(spins = 0): LockGrant | undefined {
+    if (this.#closed) throw closedError();
     failpoint("mutex-try:begin");
     const i32 = this.#i32;
     if (Atomics.compareExchange(i32, LOCK_INDEX, 0, this.#me) === 0) return this.#granted();
@@ -109,6 +112,11 @@ export class RobustMutex implements Mutex {
     if (!this.#held) throw new ArgumentError("unlock: this thread does not hold the lock");
     this.#told = false;
     this.#release();
+  }
+
+  /** From now on `lock` and `tryLock` throw ERR_SHM_CLOSED: the owner has no slot any more, so a lock of its would look dead. */
+  close(): void {
+    this.#closed = true;
   }
 
   #release(): void {
@@ -200,6 +208,10 @@ export class RobustMutex implements Mutex {
     if ((this.#table.generation(slot) & LOCK_GENERATION_MASK) !== generation) return true;
     return this.#table.isIdentityDead(identity);
   }
+}
+
+function closedError(): SharedMemoryError {
+  return new SharedMemoryError("ERR_SHM_CLOSED", "lock: the segment is closed");
 }
 
 function relocked(): ArgumentError {

@@ -7,6 +7,7 @@ import { SharedMemoryError } from "./errors.ts";
 import { readHeader, type SegmentHeader } from "./header.ts";
 import { asJanitor } from "./janitor.ts";
 import { type Mapping, mapFile, openFile, readIdentity } from "./mapping.ts";
+import { native } from "./native.ts";
 import { type ParticipantInfo, ParticipantTable } from "./participants.ts";
 import { closeAndUnlink, isMarkedClosed, reapDead, unlinkClosed, unlinkIfThere } from "./segment-life.ts";
 import { FILE_PREFIX, PIPE_SEPARATOR, segmentDirectory, segmentPath } from "./segment-name.ts";
@@ -29,8 +30,9 @@ export interface RemoveOptions {
 
 const LOCK_TIMEOUT_MS = 1000;
 
-/** All named segments of a directory. One that is broken is listed with its problem. */
+/** All named segments of a directory. One that is broken is listed with its problem. Throws ERR_SHM_UNSUPPORTED. */
 export function listSegments(directory?: string): SegmentListing[] {
+  native();
   const listings: SegmentListing[] = [];
   const place = segmentDirectory(directory);
   for (const file of readdirSync(place)) {

@@ -191,6 +191,7 @@ export class Segment {
       }
       failpoint("segment-close:unlocked");
     }
+    this.mutex.close();
     this.ringer.close();
     this.#table.free(this.me);
     this.#kernelFutex?.close();

@@ -70,6 +70,8 @@ describe.each(KINDS)("$title", (kind) => {
     segment.close();
     expect(segment.closed).toBe(true);
     if (segment.path !== undefined) expect(i32.length).toBe(0);
+    expect(() => segment.mutex.lock()).toThrow(expect.objectContaining({ code: "ERR_SHM_CLOSED" }));
+    expect(() => segment.mutex.tryLock()).toThrow(expect.objectContaining({ code: "ERR_SHM_CLOSED" }));
   });
 
   test("the lock is held by one participant at a time and refuses misuse", async () => {
