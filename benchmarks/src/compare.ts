@@ -7,7 +7,7 @@
 import path from "node:path";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { REPOSITORY_ROOT } from "./env.ts";
-import { type CompareOptions, listEverything, redraw, runCompare } from "./rig/compare-run.ts";
+import type { CompareOptions } from "./rig/compare-run.ts";
 import { PROFILES } from "./rig/profile.ts";
 
 const EXIT_FAILURE = 1;
@@ -68,6 +68,8 @@ async function main(): Promise<number> {
     stdout: process.stdout,
     stderr: process.stderr,
   };
+  // Charts and statistics take a second to load: not for a mistake or for --help.
+  const { listEverything, redraw, runCompare } = await import("./rig/compare-run.ts");
   if (flags.list) return listEverything(options);
   if (flags.reportOnly) return redraw(options);
   return runCompare(options);

@@ -23,12 +23,12 @@ export interface Machine {
 /** What the measurement needs of /dev/shm at once, with room for what else is there. */
 const NEEDED_SHARED_BYTES: number = 32 * 2 ** 20;
 
-export function inspectMachine(env: NodeJS.ProcessEnv = process.env): Machine {
+export function inspectMachine(): Machine {
   const cpus = coresFirst(allowedCpus() ?? [...Array(availableParallelism()).keys()]);
   const cannotName = whyNoNamedSegments(`parley-bench-probe-${process.pid}`, NEEDED_SHARED_BYTES);
   return {
     cpus,
-    cannotPin: env.PARLEY_BENCH_NO_TASKSET === "1" ? "taskset is switched off" : whyNotPinned(cpus),
+    cannotPin: whyNotPinned(cpus),
     cannotName,
     sharedMemoryBoundary: cannotName === null ? "process" : "thread",
   };
