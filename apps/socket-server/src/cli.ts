@@ -8,7 +8,14 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { createLogger, LOG_LEVELS, type LogLevel } from "./logging.ts";
-import { DEFAULT_GRACE_MS, DEFAULT_HOST, DEFAULT_PORT, type RunningServer, startServer } from "./server.ts";
+import {
+  DEFAULT_GRACE_MS,
+  DEFAULT_HANDSHAKE_TIMEOUT_MS,
+  DEFAULT_HOST,
+  DEFAULT_PORT,
+  type RunningServer,
+  startServer,
+} from "./server.ts";
 
 interface CliOptions {
   readonly host: string;
@@ -112,7 +119,7 @@ function greeting(host: string, port: number, isEcho: boolean): string {
       "Join from another terminal:",
       `  nc ${reachable} ${port}`,
       `  npm run -s chat -- tcp://${address} --name ada`,
-      "With nc, your first line is your name and every other line is said; /quit leaves.",
+      `With nc, type your name first (within ${DEFAULT_HANDSHAKE_TIMEOUT_MS / 1000} s), then what you say; /quit leaves.`,
     );
   }
   return `${lines.join("\n")}\n\n`;

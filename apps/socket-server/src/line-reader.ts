@@ -3,13 +3,15 @@
  *
  * - A line ends with LF or CR LF; a CR before the LF, and a NUL after a CR (telnet's bare CR), are not part of it.
  * - Telnet commands (RFC 854: IAC, option negotiation, subnegotiation) are stripped, wherever a chunk ends.
- * - At most `maxLineBytes` are kept: a longer line is dropped up to its end and given as undefined.
+ * - At most `maxLineBytes` are kept, and room is made as a line needs it: most connections are idle, most lines short.
+ *   A longer line is dropped up to its end and given as undefined.
  * - Bytes that are no UTF-8 become U+FFFD.
  */
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const NUL = 0x00;
+const FIRST_ROOM_BYTES = 128;
 
 const IAC = 255;
 const SUBNEGOTIATION_END = 240;
@@ -21,7 +23,8 @@ const DONT = 254;
 type TelnetState = "text" | "iac" | "option" | "inside" | "insideIac";
 
 export class LineReader {
-  readonly #line: Uint8Array;
+  readonly #maxKeptBytes: number;
+  #line = new Uint8Array(FIRST_ROOM_BYTES);
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #bytes = 0;
   #isTooLong = false;
@@ -30,7 +33,7 @@ export class LineReader {
 
   constructor(maxLineBytes: number) {
     // One more than the limit: the CR before the LF.
-    this.#line = new Uint8Array(maxLineBytes + 1);
+    this.#maxKeptBytes = maxLineBytes + 1;
   }
 
   /** Gives each line that `chunk` completes to `onLine`; undefined for one that was too long. */
@@ -50,14 +53,24 @@ export class LineReader {
   #keep(byte: number): void {
     this.#hasText = true;
     if (byte === NUL && this.#line[this.#bytes - 1] === CARRIAGE_RETURN) return;
-    if (this.#bytes === this.#line.length) this.#isTooLong = true;
-    else this.#line[this.#bytes++] = byte;
+    if (this.#bytes === this.#maxKeptBytes) {
+      this.#isTooLong = true;
+      return;
+    }
+    if (this.#bytes === this.#line.length) this.#makeRoom();
+    this.#line[this.#bytes++] = byte;
+  }
+
+  #makeRoom(): void {
+    const larger = new Uint8Array(Math.min(2 * this.#line.length, this.#maxKeptBytes));
+    larger.set(this.#line);
+    this.#line = larger;
   }
 
   #endLine(onLine: (line: string | undefined) => void): void {
     let end = this.#bytes;
     if (end > 0 && this.#line[end - 1] === CARRIAGE_RETURN) end--;
-    const isTooLong = this.#isTooLong || end === this.#line.length;
+    const isTooLong = this.#isTooLong || end === this.#maxKeptBytes;
     this.#bytes = 0;
     this.#isTooLong = false;
     this.#hasText = false;

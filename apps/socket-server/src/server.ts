@@ -45,7 +45,7 @@ export interface RunningServer {
 export const DEFAULT_HOST = "127.0.0.1";
 export const DEFAULT_PORT = 8080;
 export const DEFAULT_GRACE_MS = 5_000;
-const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
+export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 
 const NO_LOGGER: ServerLogger = { info: () => {}, error: () => {} };
 

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { DEFAULT_ROOM, DisconnectCode, type Position, randomMessageId } from "@parley/chat-protocol";
 import { expect, test } from "vitest";
@@ -62,6 +63,22 @@ test("a peer that doesn't read delays the stop by no more than the grace; a text
   stuck.socket.destroy();
 });
 
+test("1,000 idle connections take no thread, others are served, and a reset gives every file descriptor back", async () => {
+  const server = await startListening(["--log-level", "error"]);
+  const entries = (folder: string) => readdirSync(`/proc/${server.child.pid}/${folder}`).length;
+  await (await connectText(server.port, "al\n")).until("welcome");
+  const [threads, descriptors] = [entries("task"), entries("fd")];
+  const idle: TcpPeer[] = [];
+  for (let index = 0; index < 1000; index++) idle.push(await join(server.port, `n${index}`));
+  expect(entries("fd")).toBe(descriptors + 1000);
+  expect(entries("task")).toBe(threads);
+  await (await connectText(server.port, "bo\n")).until("welcome");
+  for (const peer of idle) peer.vanish();
+  await expect.poll(() => entries("fd"), { timeout: 30_000 }).toBe(descriptors + 1);
+  server.child.kill("SIGTERM");
+  expect((await server.finished).exitCode).toBe(0);
+});
+
 test("a second signal exits at once", async () => {
   const server = await startListening(["--grace-ms", "600000"]);
   const stuck = await join(server.port, "stuck");
@@ -123,7 +140,7 @@ test("--max-clients refuses one more with SERVER_FULL", async () => {
   const server = await startListening(["--max-clients", "1"]);
   const al = await connectText(server.port, "al\n");
   await al.until("welcome");
-  await (await connectText(server.port, "bo\n")).until("*** error: 1 people are here");
+  await (await connectText(server.port, "bo\n")).until("*** error: no more than 1 may be here at once");
   server.child.kill("SIGTERM");
   await server.finished;
 });

@@ -28,17 +28,16 @@ import {
   PROTOCOL_VERSION,
   ProtocolError,
   type Reply,
-  randomMessageId,
   randomSessionId,
   type Send,
   type SessionId,
   stringField,
   utf8Length,
 } from "@parley/chat-protocol";
-import { appendUntilTaken } from "./append-until-taken.ts";
 import type { Connection } from "./connection.ts";
+import { codeOfRejection, Membership } from "./membership.ts";
 import { normalizeName } from "./names.ts";
-import { type Appended, type RoomLog, RoomLogError } from "./room-log.ts";
+import type { Appended, RoomLog } from "./room-log.ts";
 import type { Member } from "./room-members.ts";
 
 /** What a session needs of the hub that holds it. */
@@ -82,9 +81,7 @@ export class Session implements Member {
   #state: SessionState = "greeting";
   #name = "";
   #nameField: Uint8Array = stringField("");
-  #holdsName = false;
-  /** JOINED is in the log, or may be. */
-  #hasJoined = false;
+  readonly #membership: Membership;
   #client = "";
   #helloCorrelationId = 0;
   /** Resolves when the HELLO being answered has gone as far as it can. */
@@ -101,6 +98,19 @@ export class Session implements Member {
   constructor(host: SessionHost, connection: Connection) {
     this.#host = host;
     this.connection = connection;
+    this.#membership = new Membership({
+      log: host.log,
+      room: host.room,
+      maxSessions: host.maxSessions,
+      sessionId: this.id,
+      expect: (messageId, type) => {
+        if (type === "joined") host.expectJoined(messageId, this);
+        else if (connection.encoding.hidesOwnMessages && this.#state !== "ended") host.expectOwn(messageId, this);
+      },
+      unexpect: (messageId) => host.unexpect(messageId),
+      isWanted: () => this.#state !== "ended",
+      fault: (error) => host.fault(error),
+    });
   }
 
   get state(): SessionState {
@@ -252,48 +262,13 @@ export class Session implements Member {
     this.#joining = this.#join(correlationId);
   }
 
-  /** Claims the name and appends JOINED. What comes of it is told by `welcome`. Never rejects. */
+  /** What comes of it is told by `welcome`, or by an ERROR here. Never rejects. */
   async #join(correlationId: number): Promise<void> {
-    const { log, maxSessions, room } = this.#host;
-    const messageId = randomMessageId();
-    try {
-      const claim = { name: this.#name, sessionId: this.id };
-      const outcome = await log.roster.claim(maxSessions === undefined ? claim : { ...claim, maxSessions });
-      if (!outcome.claimed) {
-        const isTaken = outcome.reason === "NAME_TAKEN";
-        this.#refuseHello(
-          outcome.reason,
-          isTaken ? `${this.#name} is taken` : `${maxSessions} people are here, as many as allowed`,
-          correlationId,
-        );
-        return;
-      }
-      this.#holdsName = true;
-      if (this.#isEnded()) return;
-      this.#host.expectJoined(messageId, this);
-      this.#hasJoined = true;
-      await appendUntilTaken(
-        log,
-        this.id,
-        encode({ type: "joined", ...NOT_YET_LOGGED, messageId, room, name: this.#name }),
-      );
-    } catch (error) {
-      this.#host.unexpect(messageId);
-      this.#hasJoined = false;
-      await this.#releaseName();
-      this.#refuseHello(this.#codeOf(error), "the log can't be reached", correlationId);
-    }
-  }
-
-  #isEnded(): boolean {
-    return this.#state === "ended";
-  }
-
-  #refuseHello(code: ErrorCodeName, message: string, correlationId: number): void {
-    if (this.#state !== "joining") return;
+    const refusal = await this.#membership.enter(this.#name);
+    if (refusal === undefined || this.#state !== "joining") return;
     this.#state = "greeting";
     this.#name = "";
-    this.refuse(code, message, correlationId);
+    this.refuse(refusal.code, refusal.message, correlationId);
     this.#resume();
   }
 
@@ -359,7 +334,8 @@ export class Session implements Member {
         },
         (error) => {
           if (expectedId !== undefined) this.#host.unexpect(expectedId);
-          this.refuse(this.#codeOf(error), "the log can't take the message now; send it again", correlationId);
+          const code = codeOfRejection(error, (fault) => this.#host.fault(fault));
+          this.refuse(code, "the log can't take the message now; send it again", correlationId);
           this.#appendIsDone();
         },
       )
@@ -392,13 +368,6 @@ export class Session implements Member {
     }
   }
 
-  /** The code that an append's or a claim's rejection is told by. */
-  #codeOf(error: unknown): ErrorCodeName {
-    if (error instanceof RoomLogError) return error.code === "OVERLOADED" ? "OVERLOADED" : "LOG_UNAVAILABLE";
-    this.#host.fault(error);
-    return "INTERNAL";
-  }
-
   #reply(reply: Reply, correlationId: number): void {
     const bytes = this.connection.encoding.reply(reply, correlationId);
     if (bytes.length > 0) this.connection.send(bytes);
@@ -412,16 +381,13 @@ export class Session implements Member {
   /** An orderly end: the peer is given everything up to its own LEFT, then (for a QUIT) DISCONNECT, then the end. */
   #leave(reason: LeftReason, quitCorrelationId: number | undefined): void {
     if (this.#over !== undefined) return;
-    this.#over = (async () => {
-      await this.#joining;
-      await this.#finish(reason, async (left) => {
-        await this.#noPendingAppends();
-        if (left !== undefined) await this.#host.reached(left);
-        if (this.#isEnded()) return;
-        if (quitCorrelationId !== undefined) this.#sendDisconnect("BYE", "goodbye", quitCorrelationId);
-        this.connection.end();
-      });
-    })();
+    this.#over = this.#finish(reason, async (left) => {
+      await this.#noPendingAppends();
+      if (left !== undefined) await this.#host.reached(left);
+      if (this.#state === "ended") return;
+      if (quitCorrelationId !== undefined) this.#sendDisconnect("BYE", "goodbye", quitCorrelationId);
+      this.connection.end();
+    });
   }
 
   /** An end at once: nothing is sent any more, but LEFT is still appended. */
@@ -430,46 +396,16 @@ export class Session implements Member {
     this.#state = "ended";
     this.#waiting.length = 0;
     this.#host.removeMember(this);
-    if (this.#over !== undefined) return;
-    this.#over = (async () => {
-      await this.#joining;
-      await this.#finish(reason, undefined);
-    })();
+    this.#over ??= this.#finish(reason);
   }
 
-  /** Appends LEFT, releases the name, tells the host. `sayGoodbye` comes between, with LEFT's position. Never rejects. */
-  async #finish(
-    reason: LeftReason,
-    sayGoodbye: ((left: Position | undefined) => Promise<void>) | undefined,
-  ): Promise<void> {
-    const { log, room } = this.#host;
-    const hasJoined = this.#hasJoined;
-    let left: Position | undefined;
-    if (hasJoined) {
-      const messageId = randomMessageId();
-      if (sayGoodbye !== undefined && this.connection.encoding.hidesOwnMessages) this.#host.expectOwn(messageId, this);
-      const frame = encode({ type: "left", ...NOT_YET_LOGGED, messageId, room, name: this.#name, reason });
-      try {
-        left = (await appendUntilTaken(log, this.id, frame)).position;
-      } catch (error) {
-        this.#host.unexpect(messageId);
-        if (!(error instanceof RoomLogError && error.code === "CLOSED")) this.#host.fault(error);
-      }
-    }
-    await this.#releaseName();
+  /** Out of the room, then `sayGoodbye` with LEFT's position, then the host is told. Never rejects. */
+  async #finish(reason: LeftReason, sayGoodbye?: (left: Position | undefined) => Promise<void>): Promise<void> {
+    await this.#joining;
+    const left = await this.#membership.leave(reason);
     await sayGoodbye?.(left);
     this.#state = "ended";
     this.#host.removeMember(this);
-    this.#host.left(this, hasJoined ? reason : undefined);
-  }
-
-  async #releaseName(): Promise<void> {
-    if (!this.#holdsName) return;
-    this.#holdsName = false;
-    try {
-      await this.#host.log.roster.release(this.id);
-    } catch (error) {
-      if (!(error instanceof RoomLogError && error.code === "CLOSED")) this.#host.fault(error);
-    }
+    this.#host.left(this, this.#membership.hasJoined ? reason : undefined);
   }
 }
