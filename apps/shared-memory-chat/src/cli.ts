@@ -98,5 +98,7 @@ function parseCount(text: string): number {
 
 function say(message: string): void {
   // Messages quote what users and other processes wrote.
-  process.stderr.write(`${styleText("red", "error:", { stream: process.stderr })} ${displayText(message)}\n`);
+  process.stderr.write(
+    `${styleText("red", "error:", { stream: process.stderr })} ${displayText(message.replaceAll("\n", " "))}\n`,
+  );
 }

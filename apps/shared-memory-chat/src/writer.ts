@@ -10,7 +10,7 @@
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { SharedMemoryRoomLog } from "@parley/shared-memory-room";
-import { joinRoom } from "./membership.ts";
+import { joinRoom, type Membership } from "./membership.ts";
 import { openRoom, sayBacking } from "./open-room.ts";
 import { Ending, note } from "./terminal.ts";
 
@@ -61,6 +61,8 @@ export async function runWriter(options: WriterOptions): Promise<number> {
   }
 }
 
+type Say = Membership["say"];
+
 class InputToSegment {
   /** Lines that the segment has taken. */
   lines = 0;
@@ -79,26 +81,35 @@ class InputToSegment {
     this.#signal = signal;
   }
 
-  async run(say: (text: string) => Promise<{ position: { seq: number }; timeMs: number }>): Promise<void> {
+  async run(say: Say): Promise<void> {
     // terminal: false, so that the kernel edits the line and turns Ctrl-C into a signal.
     const lines = createInterface({ input: process.stdin, terminal: false, signal: this.#signal });
-    const maxUnreadBytes = this.#log.capacityBytes * UNREAD_PART;
-    for await (const line of lines) {
-      if (this.#signal.aborted || line === QUIT) return;
-      if (line === "") continue;
-      try {
-        const { position, timeMs } = await say(line);
-        this.lines++;
-        this.#firstSeq ||= position.seq;
-        this.#lastSeq = position.seq;
-        if (this.#options.json) process.stdout.write(`${JSON.stringify({ text: line, timeMs, position })}\n`);
-      } catch (error) {
-        this.refused++;
-        note(`not sent: ${error instanceof Error ? error.message : error}`, "yellow");
+    try {
+      for await (const line of lines) {
+        if (this.#signal.aborted || line === QUIT) return;
+        if (line !== "") await this.#line(line, say);
       }
-      if (this.#options.wait && this.#unreadBytes() > maxUnreadBytes) await this.#untilUnread(maxUnreadBytes / 2);
+    } finally {
+      lines.close();
+      // An input that goes on would keep the process alive.
+      process.stdin.destroy();
     }
     if (this.#options.wait) await this.#untilUnread(0);
+  }
+
+  async #line(line: string, say: Say): Promise<void> {
+    try {
+      const { position, timeMs } = await say(line);
+      this.lines++;
+      this.#firstSeq ||= position.seq;
+      this.#lastSeq = position.seq;
+      if (this.#options.json) process.stdout.write(`${JSON.stringify({ text: line, timeMs, position })}\n`);
+    } catch (error) {
+      this.refused++;
+      note(`not sent: ${error instanceof Error ? error.message : error}`, "yellow");
+    }
+    const maxUnreadBytes = this.#log.capacityBytes * UNREAD_PART;
+    if (this.#options.wait && this.#unreadBytes() > maxUnreadBytes) await this.#untilUnread(maxUnreadBytes / 2);
   }
 
   #unreadBytes(): number {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { styleText } from "node:util";
 import { displayText } from "@parley/chat-protocol";
 
-/** Long enough to read a step before the next one comes. */
+/** Long enough for a person to read a step before the next one comes. */
 const READING_PAUSE_MS = 1500;
 
 export class Story {
@@ -22,7 +22,7 @@ export class Story {
   }
 
   async chapter(title: string): Promise<void> {
-    if (this.#chapter > 0) await delay(READING_PAUSE_MS);
+    if (this.#chapter > 0 && this.#stream.isTTY) await delay(READING_PAUSE_MS);
     this.#chapter++;
     this.#write(`\n${styleText("bold", `${this.#chapter}. ${title}`, { stream: this.#stream })}`);
   }
