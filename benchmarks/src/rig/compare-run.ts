@@ -2,7 +2,7 @@
  * One whole comparison: look at the machine, run the blocks, build the results, write the report, print the answer.
  *
  * - Returns the exit code; writes only to the streams it is given and to the report's folder.
- * - SIGINT or SIGTERM kills the children, removes what they leave, writes what was measured as incomplete, and gives 130.
+ * - SIGINT, SIGTERM or SIGHUP kills the children, removes what they leave, writes what was measured as incomplete, and gives 130.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -27,6 +27,7 @@ import { type RunOutput, runBlocks } from "./runner.ts";
 
 const EXIT_INTERRUPTED = 130;
 const INVALID_SHOWN = 5;
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 interface Output {
   readonly isTTY?: boolean;
@@ -63,8 +64,7 @@ export async function runCompare(options: CompareOptions): Promise<number> {
     stopped.abort();
     cleanup.releaseAll();
   };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   // However this process ends, its children and files don't outlive it.
   const atExit = (): void => cleanup.releaseAll();
   process.on("exit", atExit);
@@ -74,8 +74,7 @@ export async function runCompare(options: CompareOptions): Promise<number> {
   } finally {
     cleanup.releaseAll();
     process.off("exit", atExit);
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
+    for (const signal of STOP_SIGNALS) process.off(signal, stop);
   }
   const interrupted = stopped.signal.aborted;
   if (output.scenarios.length === 0) {
@@ -231,5 +230,7 @@ function print(
   stdout.write(`\n${sentences.map((sentence, i) => `${i + 1}. ${sentence}`).join("\n")}\n\n`);
   stdout.write(`${tableLines.map((line, i) => (i === 0 ? styleText("bold", line) : line)).join("\n")}\n\n`);
   stdout.write(`${quality}${skipped > 0 ? `; ${skipped} things left out, listed in the report` : ""}\n`);
-  stdout.write(`Report: ${path.relative(process.cwd(), written.markdownPath)}\n        ${written.pageUrl}\n`);
+  stdout.write(
+    `Report: ${path.relative(process.env.INIT_CWD ?? process.cwd(), written.markdownPath)}\n        ${written.pageUrl}\n`,
+  );
 }
