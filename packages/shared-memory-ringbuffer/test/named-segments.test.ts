@@ -91,6 +91,29 @@ describe("life of a named segment", () => {
     expect(leftovers(name)).toEqual([]);
   });
 
+  test.each([
+    ["before it claims a slot", "participant-claim:begin", false],
+    ["after it has claimed one", "participant-claim:identity", true],
+  ])("an opener that stops %s while the last one leaves gets a sound segment", async (_when, point, keeps) => {
+    const segment = createSegment(uniqueName("overtaken"), TEST_SPEC);
+    addUnderLock(segment);
+    const peer = startProcess();
+    await peer.call("fail", { point, action: "stop" });
+    const opening = peer.call("openOrCreate", { name: segment.name });
+    const isStopped = (): boolean => / T \d/.test(readFileSync(`/proc/${peer.pid}/stat`, "utf8"));
+    while (!isStopped()) await new Promise((resolve) => setTimeout(resolve, 1));
+    const { epoch } = segment;
+    segment.close();
+    process.kill(peer.pid, "SIGCONT");
+    const place = (await opening) as { epoch: number };
+    expect(place.epoch === epoch).toBe(keeps);
+    const again = openSegment(segment.name as string);
+    expect(again.memory.i32[firstWord(again) + WORD_LEFT]).toBe(keeps ? 1 : 0);
+    await peer.call("close");
+    again.close();
+    expect(leftovers(segment.name as string)).toEqual([]);
+  });
+
   test("opening and closing over and over, against another process, leaves nothing behind", async () => {
     const name = uniqueName("churn");
     const peer = startProcess();
