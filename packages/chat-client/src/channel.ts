@@ -12,6 +12,7 @@ import {
   decode,
   ErrorCode,
   encode,
+  FRAME_BYTES_CEILING,
   type Frame,
   FrameDecoder,
   isEventFrame,
@@ -90,8 +91,10 @@ export class Channel implements TransportHandlers {
     this.#transport = transport;
   }
 
+  /** The other side may send frames of this size, but not of any size it likes to say. */
   allowFrames(maxFrameBytes: number): void {
-    this.#decoder.maxFrameBytes = Math.max(this.#decoder.maxFrameBytes, maxFrameBytes);
+    const allowed = Math.min(maxFrameBytes, FRAME_BYTES_CEILING);
+    this.#decoder.maxFrameBytes = Math.max(this.#decoder.maxFrameBytes, allowed);
   }
 
   /** Sends a request now. Rejects with ChatClientError. */

@@ -388,6 +388,23 @@ describe("the rest of a conversation", () => {
     await peer.ended();
   });
 
+  test.each([
+    [100_000, true],
+    [2 ** 32 - 1, true],
+    [65_536, false],
+  ])(
+    "frames of up to what the server advertised (%i) are taken, but never of 2^24 bytes",
+    async (maxFrameBytes, longer) => {
+      const { client, peer } = await joined({}, { limits: { ...WELCOME.limits, maxFrameBytes } });
+      peer.socket.write(new Uint8Array([0, 1, 0x80, 0, 1, 0x3e, 0, 0, 0, 0, 0, 0, ...new Uint8Array(0x1_8000 - 8)]));
+      if (longer) {
+        await caughtUp(client, peer);
+        peer.socket.write(new Uint8Array([1, 0, 0, 0]));
+      }
+      await expect(client.closed).resolves.toMatchObject({ code: "FRAME_TOO_LARGE" });
+    },
+  );
+
   test("a listener that throws harms no other", async () => {
     const { client, peer, events } = await joined();
     const thrown: unknown[] = [];

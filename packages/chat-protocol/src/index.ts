@@ -25,7 +25,7 @@ export {
 export { FrameDecoder, frameFrom } from "./frame-decoder.ts";
 export { randomMessageId, randomSessionId } from "./ids.ts";
 export { FrameType, type FrameTypeName } from "./layout.ts";
-export { DEFAULT_LIMITS, DEFAULT_ROOM, type Limits, PROTOCOL_VERSION } from "./limits.ts";
+export { DEFAULT_LIMITS, DEFAULT_ROOM, FRAME_BYTES_CEILING, type Limits, PROTOCOL_VERSION } from "./limits.ts";
 export * from "./messages.ts";
 export { encodeAck, isOfRoom, messageFromSend, stringField } from "./transcode.ts";
 export { utf8Length } from "./wire.ts";

@@ -22,5 +22,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxRoomNameBytes: 64,
 };
 
+/** No server may advertise longer frames: a frame has to begin with a zero byte, and a client's memory has to be bounded. */
+export const FRAME_BYTES_CEILING: number = 2 ** 24 - 1;
+
 /** The room that everybody enters with WELCOME. */
 export const DEFAULT_ROOM = "lobby";

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { DEFAULT_LIMITS, DEFAULT_ROOM, encode, randomMessageId, randomSessionId, utf8Length } from "../src/index.ts";
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_ROOM,
+  encode,
+  FRAME_BYTES_CEILING,
+  randomMessageId,
+  randomSessionId,
+  utf8Length,
+} from "../src/index.ts";
 
 test("the longest message that the default limits allow fits into a frame", () => {
   const frame = encode({
@@ -17,9 +25,9 @@ test("the longest message that the default limits allow fits into a frame", () =
   expect(utf8Length(DEFAULT_ROOM)).toBeLessThanOrEqual(DEFAULT_LIMITS.maxRoomNameBytes);
 });
 
-test("a frame within the limit begins with a zero byte, which no line of text does", () => {
-  const longest = DEFAULT_LIMITS.maxFrameBytes - 4;
-  expect(longest >>> 24).toBe(0);
+test("a frame within any limit begins with a zero byte, which no line of text does", () => {
+  expect(FRAME_BYTES_CEILING >>> 24).toBe(0);
+  expect(DEFAULT_LIMITS.maxFrameBytes).toBeLessThanOrEqual(FRAME_BYTES_CEILING);
 });
 
 test("utf8Length counts what an encoder writes", () => {
