@@ -40,9 +40,10 @@ export async function runWriter(options: WriterOptions): Promise<number> {
     const member = await joinRoom(log, options.name ?? `writer-${process.pid}`);
     const how = process.stdin.isTTY ? "type lines, Ctrl-D ends" : "each line of the input is a message";
     note(`writing to segment ${options.segment} as ${member.name}, pid ${process.pid}; ${how}`);
-    const input = new InputToSegment(log, options, ending.signal);
+    const input = new InputToSegment(log, options, AbortSignal.any([ending.signal, member.gone]));
     try {
       await input.run(member.say);
+      if (!ending.signal.aborted) member.gone.throwIfAborted();
       keep = !options.wait && input.lines > 0;
     } finally {
       await member.leave();

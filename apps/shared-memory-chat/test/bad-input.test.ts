@@ -28,7 +28,7 @@ function expectOneLine({ code, stderr, stdout }: Ended, exitCode: number, text: 
 }
 
 describe("a usage mistake is one line and exit code 2", () => {
-  test.each([
+  test.concurrent.each([
     [["reader", "--nope"], "--nope"],
     [["reader", "--count", "0"], "--count"],
     [["reader", "--count", "two"], "two"],
@@ -129,8 +129,8 @@ test("a segment in use is not removed", async () => {
 });
 
 test("--help shows examples and ends with 0", async () => {
-  for (const args of [["--help"], ["writer", "--help"], ["reader", "--help"], ["demo", "--help"]]) {
-    const { code, stdout } = await run(args);
+  const commands = [["--help"], ["writer", "--help"], ["reader", "--help"], ["demo", "--help"]];
+  for (const { code, stdout } of await Promise.all(commands.map((args) => run(args)))) {
     expect(code).toBe(0);
     expect(stdout).toContain("Usage:");
   }
