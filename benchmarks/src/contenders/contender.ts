@@ -59,8 +59,6 @@ interface ContenderBase {
   readonly info: Contender;
   /** When is a message acknowledged to its sender, in words for a reader. */
   readonly acknowledgement: string;
-  /** Times the payload is copied between the sender's memory and where the receiver reads it. */
-  readonly copies: { readonly user: number; readonly kernel: number };
   /** Why it can't run on this machine at all; undefined when it can. */
   available(machine: Machine): string | undefined;
   /** Threads that never sleep while they wait. */
@@ -69,6 +67,8 @@ interface ContenderBase {
 
 export interface TransportContender extends ContenderBase {
   readonly kind: "transport";
+  /** Times a frame is copied between where the rig writes it and where the rig reads it. */
+  readonly copies: { readonly user: number; readonly kernel: number };
   /** URL of the module with the export `transport`. */
   readonly module: string;
   readonly settings: Readonly<Record<string, unknown>>;

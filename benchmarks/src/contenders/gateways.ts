@@ -15,7 +15,6 @@ function gateway(info: Contender, backend: GatewayContender["backend"], acknowle
     info,
     backend,
     acknowledgement,
-    copies: { user: 0, kernel: 2 },
     spinningThreads: 0,
     available: ({ cannotName }) => (backend === "shm" && cannotName !== null ? cannotName : undefined),
   };

@@ -17,7 +17,6 @@ export const recoveryContenders: readonly RecoveryContender[] = [
     kind: "recovery",
     info: INFO,
     acknowledgement: "the log has the record",
-    copies: { user: 1, kernel: 0 },
     spinningThreads: 0,
     available: ({ cannotName }) => (cannotName === null ? undefined : cannotName),
   },

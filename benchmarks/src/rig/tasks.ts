@@ -27,8 +27,8 @@ import { type Usage, usageBetween, usageNow } from "./usage.ts";
 const NS_PER_MS = 1e6;
 /** Up to here a loop over words beats a typed array's `set`, which needs a view of its own. */
 const COPY_LOOP_WORDS = 64;
-/** A median of fewer round trips says nothing: the measured part goes on for them, but not for ever. */
-const MIN_ROUND_TRIPS = 200;
+/** What a trial's p99 needs (stats/histogram.ts): the measured part goes on for them, but not for ever. */
+const MIN_ROUND_TRIPS = 1_000;
 const MAX_OVERTIME = 4;
 
 interface Bounds {

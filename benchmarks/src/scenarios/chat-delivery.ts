@@ -35,7 +35,7 @@ export function chatDelivery(contenders: readonly AnyContender[]): Scenario {
       placementsOf(machine).map(
         (placement, i): CellPlan => ({
           plan: planScenario(SCENARIOS.chatDelivery, placement, { [PARAMS.payloadBytes]: TEXT_LENGTH }),
-          rank: i === 0 ? 1 : 40,
+          rank: i === 0 ? 1 : 6,
           costMs: times.warmupMs + times.measureMs,
           excludes: () => undefined,
           oversubscribes: () => false,

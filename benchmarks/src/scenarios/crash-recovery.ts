@@ -40,8 +40,8 @@ export function crashRecovery(contenders: readonly AnyContender[]): Scenario {
     overheadMs: 250,
     cells: ({ recoveries }): readonly CellPlan[] => [
       {
-        plan: planScenario(CRASH_RECOVERY, "unpinned", { killsEachTrial: recoveries }),
-        rank: 50,
+        plan: planScenario(CRASH_RECOVERY, "unpinned", {}),
+        rank: 7,
         costMs: recoveries * RECOVERY_COST_MS,
         excludes: () => undefined,
         oversubscribes: () => false,
