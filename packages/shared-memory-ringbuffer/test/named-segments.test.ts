@@ -138,6 +138,19 @@ describe("life of a named segment", () => {
     expect(leftovers(name)).toEqual([]);
   });
 
+  test("the last to leave can keep the segment for a later opener, who finds its data", () => {
+    const name = uniqueName("kept");
+    const segment = createSegment(name, TEST_SPEC);
+    addUnderLock(segment);
+    segment.close({ keep: true });
+    const later = openSegment(name);
+    expect(later.epoch).toBe(segment.epoch);
+    expect(later.memory.i32[firstWord(later) + WORD_LEFT]).toBe(1);
+    expect(later.participants()).toHaveLength(1);
+    later.close();
+    expect(leftovers(name)).toEqual([]);
+  });
+
   test("listing shows names, sizes and participants, and broken ones with their problem", () => {
     const segment = createSegment(uniqueName("listed"), TEST_SPEC);
     const broken = uniqueName("broken");
