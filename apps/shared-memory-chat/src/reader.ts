@@ -28,8 +28,10 @@ export async function runReader(options: ReaderOptions): Promise<number> {
   try {
     sayBacking(log);
     if (options.name !== undefined) member = await joinRoom(log, options.name);
-    const left = options.count === undefined ? "Ctrl-C ends" : `ends after ${options.count}`;
-    note(`reading segment ${options.segment} as pid ${process.pid}; ${left}`);
+    const { oldest, tail } = await log.bounds();
+    const state = tail.seq === oldest.seq ? "nothing was written yet" : "what was written before comes first";
+    const end = options.count === undefined ? "Ctrl-C ends" : `ends after ${options.count}`;
+    note(`reading segment ${options.segment} as pid ${process.pid}; ${state}; ${end}`);
     await show(log, options, ending.signal);
     return ending.exitCode;
   } finally {
@@ -57,8 +59,8 @@ async function show(log: SharedMemoryRoomLog, options: ReaderOptions, signal: Ab
         for (const frame of frames) {
           const event = decode(frameFrom(frame)) as ChatEvent;
           if (event.type === "message") {
-            print(event, options.json ?? false);
             shown++;
+            print(event, shown, options.json ?? false);
           } else {
             announce(event);
           }
@@ -80,11 +82,12 @@ async function show(log: SharedMemoryRoomLog, options: ReaderOptions, signal: Ab
   });
 }
 
-function print(event: MessageEvent, json: boolean): void {
+/** `count`: how many messages were shown with this one. */
+function print(event: MessageEvent, count: number, json: boolean): void {
   const { name, text, timeMs, position, room, messageId } = event;
   process.stdout.write(
     json
-      ? `${JSON.stringify({ name, text, timeMs, room, position, messageId })}\n`
+      ? `${JSON.stringify({ count, name, text, timeMs, room, position, messageId })}\n`
       : `${displayText(name)}: ${displayText(text)}\n`,
   );
 }

@@ -106,11 +106,15 @@ export class RosterTable {
       throw this.#corrupt(slot, "the name is not UTF-8");
     }
     const sessionId = bytes.slice(start + SESSION_ID_OFFSET, start + SESSION_ID_OFFSET + SESSION_ID_BYTES);
-    const participant = {
+    return { participant: this.participantOf(slot), sessionId: Buffer.from(sessionId).toString("hex"), name };
+  }
+
+  /** Whose a held slot is: all that the search for the dead needs of it. */
+  participantOf(slot: number): ParticipantRef {
+    return {
       slot: this.#word(slot, PARTICIPANT_SLOT_OFFSET),
       generation: this.#word(slot, PARTICIPANT_GENERATION_OFFSET),
     };
-    return { participant, sessionId: Buffer.from(sessionId).toString("hex"), name };
   }
 
   /** Which of the `held` slots belongs to the session. */

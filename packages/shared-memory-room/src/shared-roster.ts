@@ -106,7 +106,7 @@ export class SharedRoster implements Roster {
     // A look at a participant costs a read of /proc, and a server's many names all belong to few of them.
     const alive = new Map<string, boolean>([[keyOf(me), true]]);
     return table.heldSlots().filter((slot) => {
-      const { participant } = table.read(slot);
+      const participant = table.participantOf(slot);
       const key = keyOf(participant);
       let isHolderAlive = alive.get(key);
       if (isHolderAlive === undefined) {

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import {
   type ChatEvent,
   decode,
@@ -127,6 +128,21 @@ describe("a room of several processes", () => {
     await again.close();
     await other.ask({ do: "close" });
     expect(listSegments().map(({ name }) => name)).not.toContain(segment);
+  });
+
+  test("opened and closed a thousand times leaves neither files nor descriptors", async () => {
+    const descriptors = (): number => readdirSync("/proc/self/fd").length;
+    const cycle = async (): Promise<void> => {
+      const log = openSharedMemoryRoomLog(segment, { capacityBytes: 2 ** 16, rosterSlots: 16 });
+      log.follow({ epoch: log.epoch, seq: 0 }, { events: () => {}, lost: () => {}, failed: () => {} });
+      await log.close();
+    };
+    for (let warmUp = 0; warmUp < 10; warmUp++) await cycle();
+    const before = descriptors();
+    for (let count = 0; count < 1000; count++) await cycle();
+    // A closed pipe gives its descriptor back in a later turn.
+    await expect.poll(descriptors, { timeout: 30_000 }).toBeLessThanOrEqual(before);
+    expect(readdirSync("/dev/shm").filter((file) => file.includes(segment))).toEqual([]);
   });
 
   test("stays when the last to leave says so, and the next finds what was said", async () => {

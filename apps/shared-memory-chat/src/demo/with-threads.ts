@@ -1,5 +1,6 @@
 /** The demo with worker threads of one process on one SharedArrayBuffer; they sleep in Atomics.wait and are notified. */
 
+import { existsSync } from "node:fs";
 import { createThreadRoomLog } from "@parley/shared-memory-room";
 import { createAnonymousSegment } from "shared-memory-ringbuffer";
 import { counterSegmentSpec } from "./counters.ts";
@@ -41,6 +42,10 @@ export async function demoWithThreads(story: Story, signal: AbortSignal): Promis
     const raced = await race(story, counters, (job) => crew.startThread(job, counterPlace));
 
     await story.chapter("A thread is terminated while it holds the lock");
+    if (!existsSync("/proc/thread-self")) {
+      story.say("left out: without /proc nobody can tell that a thread is dead, so its lock is not taken from it");
+      return { race: raced, recovered: false };
+    }
     const holder = crew.startThread({ role: "hold" }, place);
     await holder.report("holding");
     story.say(`${holder.label} holds the lock; it is terminated now`);
