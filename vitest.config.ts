@@ -12,6 +12,8 @@ export default defineConfig({
     // A watchdog against hangs, not a time assertion: no test is expected to come near it.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Mermaid is run through vite, so that a test can mock what it imports.
+    server: { deps: { inline: ["mermaid"] } },
     projects: projectFolders.map((folder) => ({
       extends: true,
       test: { name: folder.split("/").at(-1) as string, root: folder, include: ["test/**/*.test.ts"] },

@@ -6,6 +6,8 @@ import { describe, expect, test, vi } from "vitest";
 import { filesEndingWith, root } from "./repository.ts";
 
 // Mermaid cleans labels through a DOM before drawing them; parsing alone has no use for one.
+// A sequence diagram's box asks the page whether its first word is a colour.
+vi.stubGlobal("window", { CSS: { supports: () => false } });
 vi.mock("dompurify", () => ({ default: { addHook() {}, sanitize: (text: string) => text } }));
 
 const documents = filesEndingWith(".md").map((path) => [path, readFileSync(join(root, path), "utf8")] as const);
