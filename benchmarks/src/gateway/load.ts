@@ -5,14 +5,12 @@
  * - The rate is requests.total over the time between its start and finish. Its rate mode is never used.
  */
 import autocannon from "autocannon";
-import { encodeHistogram } from "../stats/histogram.ts";
-import { LatencyRecorder } from "../stats/recorder.ts";
+import { LatencyCounts, type RecordedLatencies } from "../stats/latency-counts.ts";
 
 export interface LoadReport {
   readonly requests: number;
   readonly durationMs: number;
-  /** HdrHistogram V2, compressed, base64, nanoseconds. */
-  readonly histogram: string | null;
+  readonly latencies: RecordedLatencies | null;
   /** Connection errors, timeouts and answers that aren't 2xx, in words; null when there was none. */
   readonly fault: string | null;
 }
@@ -23,7 +21,7 @@ const TIMEOUT_SECONDS = 5;
 const SAMPLE_MS = 20;
 
 export async function post(port: number, connections: number, forMs: number): Promise<LoadReport> {
-  const latencies = new LatencyRecorder();
+  const latencies = new LatencyCounts();
   const running = autocannon({
     url: `http://127.0.0.1:${port}/messages`,
     method: "POST",
@@ -44,7 +42,7 @@ export async function post(port: number, connections: number, forMs: number): Pr
   return {
     requests: requests.total,
     durationMs: finish.getTime() - start.getTime(),
-    histogram: latencies.count === 0 ? null : encodeHistogram(latencies.toHdr()),
+    latencies: latencies.count === 0 ? null : latencies.recorded(),
     fault: faults.length === 0 ? null : faults.join(", "),
   };
 }

@@ -9,7 +9,7 @@
  * - Times are bounded, counts are bounded, and a frame that never comes ends the task after `stallMs`.
  */
 import { type Link, StalledError } from "../contenders/contender.ts";
-import { LatencyRecorder } from "../stats/recorder.ts";
+import { LatencyCounts } from "../stats/latency-counts.ts";
 import {
   FRAME_UNIT_BYTES,
   frameIsWhole,
@@ -63,7 +63,7 @@ export interface SideReport {
   readonly durationMs: number;
   readonly usage: Usage;
   /** Round trips of the measured part; only the initiator of an echo has them. */
-  readonly latencies: LatencyRecorder | null;
+  readonly latencies: LatencyCounts | null;
   /** Why the task ended early; null when it didn't. */
   readonly fault: string | null;
 }
@@ -97,7 +97,7 @@ class MeasuredPart {
     this.#to = usageNow();
   }
 
-  report(counts: IntegrityCounts, latencies: LatencyRecorder | null, fault: string | null): SideReport {
+  report(counts: IntegrityCounts, latencies: LatencyCounts | null, fault: string | null): SideReport {
     const from = this.#from;
     const usage =
       from === undefined ? { cpuUs: null, contextSwitches: null } : usageBetween(from, this.#to ?? usageNow());
@@ -130,7 +130,7 @@ function send(link: Link, bytes: number, sequence: number, kind: number): void {
 
 async function ping(link: Link, task: EchoTask): Promise<SideReport> {
   const { bytes, measureMs, maxMessages, warmupMs, warmupMessages } = task;
-  const latencies = new LatencyRecorder();
+  const latencies = new LatencyCounts();
   const replies = new IntegrityChecker();
   const part = new MeasuredPart();
   const beganMs = performance.now();

@@ -2,13 +2,12 @@
  * One end of a link, as the controller drives it in a fresh process: make the link, run tasks, close.
  */
 import type { Link, LinkSettings, Transport } from "../contenders/contender.ts";
-import { encodeHistogram } from "../stats/histogram.ts";
+import type { RecordedLatencies } from "../stats/latency-counts.ts";
 import { runTask, type SideReport, type Task } from "./tasks.ts";
 
 /** A {@link SideReport} as it crosses a process boundary. */
 export type SideResult = Omit<SideReport, "latencies"> & {
-  /** HdrHistogram V2, compressed, base64, nanoseconds. */
-  readonly histogram: string | null;
+  readonly latencies: RecordedLatencies | null;
 };
 
 let link: Promise<Link> | undefined;
@@ -38,8 +37,7 @@ export async function connected(): Promise<void> {
 
 export async function run(side: "initiator" | "responder", task: Task): Promise<SideResult> {
   const { latencies, ...report } = await runTask(await theLink(), side, task);
-  const histogram = latencies === null || latencies.count === 0 ? null : encodeHistogram(latencies.toHdr());
-  return { ...report, histogram };
+  return { ...report, latencies: latencies === null || latencies.count === 0 ? null : latencies.recorded() };
 }
 
 export async function close(): Promise<void> {

@@ -11,7 +11,7 @@ import type { LinkSettings, TransportContender } from "../contenders/contender.t
 import { socketPath } from "../contenders/socket-transport.ts";
 import type { MeasuredTrial } from "../results/build.ts";
 import type { Placement } from "../results/types.ts";
-import { decodeHistogram } from "../stats/histogram.ts";
+import { histogramOf } from "../stats/recorder.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { cpusFor, type Machine } from "./machine.ts";
 import { removeNamedSegment } from "./named-segments.ts";
@@ -143,7 +143,7 @@ function combine(task: Task, asked: SideResult, answered: SideResult, cpus: read
     warmupMessages: asked.warmupMessages,
     durationMs: timed.durationMs,
     cpus,
-    histogram: asked.histogram === null ? null : decodeHistogram(asked.histogram),
+    histogram: asked.latencies === null ? null : histogramOf(asked.latencies),
     bytes: timed.measured * task.bytes,
     cpuUs: usage.cpuUs,
     contextSwitches: usage.contextSwitches,

@@ -15,7 +15,8 @@ import { pinThreads } from "../rig/pinning.ts";
 import type { Profile } from "../rig/profile.ts";
 import { invalidMeasurement, type Measurement, startPeer, type TrialContext } from "../rig/trial.ts";
 import { addUsage } from "../rig/usage.ts";
-import { decodeHistogram, mergeHistograms } from "../stats/histogram.ts";
+import { mergeHistograms } from "../stats/histogram.ts";
+import { histogramOf } from "../stats/recorder.ts";
 import type { ConversationReport, ConversationTask } from "./chat-peer.ts";
 import { monotonicNs, TEXT_LENGTH } from "./chat-text.ts";
 import type { CellPlan, Scenario } from "./scenario.ts";
@@ -118,7 +119,7 @@ function combine(
   const sum = (of: "received" | "lost" | "duplicated" | "reordered" | "corrupted"): number =>
     asked.counts[of] + answered.counts[of];
   const usage = addUsage(addUsage(asked.usage, answered.usage), { cpuUs: serverUs, contextSwitches: 0 });
-  const histograms = reports.flatMap(({ histogram }) => (histogram === null ? [] : [decodeHistogram(histogram)]));
+  const histograms = reports.flatMap(({ latencies }) => (latencies === null ? [] : [histogramOf(latencies)]));
   const faults = reports.flatMap(({ fault }) => (fault === null ? [] : [fault]));
   return {
     invalidReason: faults.length === 0 ? null : faults.join("; "),

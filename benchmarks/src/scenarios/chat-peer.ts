@@ -7,8 +7,7 @@
 import { type ChatClient, connect } from "@parley/chat-client";
 import { IntegrityChecker, type IntegrityCounts } from "../rig/integrity.ts";
 import { type Usage, usageBetween, usageNow } from "../rig/usage.ts";
-import { encodeHistogram } from "../stats/histogram.ts";
-import { LatencyRecorder } from "../stats/recorder.ts";
+import { LatencyCounts, type RecordedLatencies } from "../stats/latency-counts.ts";
 import { composeText, monotonicNs, parseText } from "./chat-text.ts";
 
 export interface ConversationTask {
@@ -24,8 +23,8 @@ export interface ConversationReport {
   readonly counts: IntegrityCounts;
   readonly durationMs: number;
   readonly usage: Usage;
-  /** HdrHistogram V2, compressed, base64, nanoseconds; null when nothing was recorded. */
-  readonly histogram: string | null;
+  /** Null when nothing was recorded. */
+  readonly latencies: RecordedLatencies | null;
   readonly fault: string | null;
 }
 
@@ -47,7 +46,7 @@ export function clockNs(): number {
 
 export function converse(side: "initiator" | "responder", task: ConversationTask): Promise<ConversationReport> {
   const heard = new IntegrityChecker();
-  const latencies = new LatencyRecorder();
+  const latencies = new LatencyCounts();
   const startMs = performance.now();
   const from = usageNow();
   let said = 0;
@@ -62,7 +61,7 @@ export function converse(side: "initiator" | "responder", task: ConversationTask
       counts: heard.finish(fault === null ? heard.next : said),
       durationMs: performance.now() - startMs,
       usage: usageBetween(from, usageNow()),
-      histogram: latencies.count === 0 ? null : encodeHistogram(latencies.toHdr()),
+      latencies: latencies.count === 0 ? null : latencies.recorded(),
       fault,
     });
   };

@@ -15,7 +15,7 @@ import { pinThreads } from "../rig/pinning.ts";
 import type { Profile } from "../rig/profile.ts";
 import { invalidMeasurement, type Measurement, startPeer, type TrialContext } from "../rig/trial.ts";
 import { addUsage, type Usage } from "../rig/usage.ts";
-import { decodeHistogram } from "../stats/histogram.ts";
+import { histogramOf } from "../stats/recorder.ts";
 import { TEXT_LENGTH } from "./chat-text.ts";
 import type { CellPlan, Scenario } from "./scenario.ts";
 import { cpuUsOf, type ServerProcess, startServer } from "./server-process.ts";
@@ -125,7 +125,7 @@ async function runGatewayTrial(
       warmupMessages: warm.requests,
       durationMs: report.durationMs,
       cpus,
-      histogram: report.histogram === null ? null : decodeHistogram(report.histogram),
+      histogram: report.latencies === null ? null : histogramOf(report.latencies),
       bytes: report.requests * TEXT_LENGTH,
       cpuUs: used.cpuUs,
       contextSwitches: used.contextSwitches,

@@ -1,73 +1,18 @@
 /**
- * Records latencies inside the measured loop.
- *
- * - About 3 ns a record; hdr-histogram-js costs about 50, a sixth of a spinning round trip. Convert afterwards with `toHdr`.
- * - Relative error at most 0.4%: values below 256 are exact, above that 256 buckets lie between two powers of two.
- * - No allocation while recording. Counts stay exact up to 2^53.
+ * Recorded latencies as HDR histograms, for whoever merges, stores or reads them.
  */
 import { emptyHistogram, type Histogram } from "./histogram.ts";
+import { LatencyCounts, type RecordedLatencies } from "./latency-counts.ts";
 
-const SUB_BUCKET_BITS = 8;
-const SUB_BUCKETS = 1 << SUB_BUCKET_BITS;
-const WORD = 2 ** 32;
-/** Highest exponent of a safe integer, 2^52. */
-const MAX_EXPONENT = 52;
-const BUCKETS = (MAX_EXPONENT - SUB_BUCKET_BITS + 2) * SUB_BUCKETS;
-
-export class LatencyRecorder {
-  readonly #counts = new Float64Array(BUCKETS);
-  #maxNs = 0;
-  #count = 0;
-
-  /** @param latencyNs nanoseconds, a non-negative safe integer or float (truncated); negative values count as 0. */
-  record(latencyNs: number): void {
-    if (latencyNs > this.#maxNs) this.#maxNs = latencyNs;
-    this.#count++;
-    let index: number;
-    if (latencyNs < WORD) {
-      const value = latencyNs > 0 ? latencyNs >>> 0 : 0;
-      const exponent = 31 - Math.clz32(value | 1);
-      const shift = exponent > SUB_BUCKET_BITS ? exponent - SUB_BUCKET_BITS : 0;
-      index = shift * SUB_BUCKETS + (value >>> shift);
-    } else {
-      // Past four seconds bit operations no longer hold the value; this path is never hot.
-      const exponent = 63 - Math.clz32(latencyNs / WORD);
-      const shift = exponent - SUB_BUCKET_BITS;
-      index = shift * SUB_BUCKETS + Math.floor(latencyNs / 2 ** shift);
-    }
-    this.#counts[index] = (this.#counts[index] as number) + 1;
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  /** The largest value recorded, exactly, in nanoseconds. */
-  get maxNs(): number {
-    return this.#maxNs;
-  }
-
-  reset(): void {
-    this.#counts.fill(0);
-    this.#maxNs = 0;
-    this.#count = 0;
-  }
-
-  /** The same counts as an HDR histogram of nanoseconds, each bucket at its middle (half the error of an edge). */
+export class LatencyRecorder extends LatencyCounts {
+  /** The same counts as an HDR histogram of nanoseconds. */
   toHdr(): Histogram {
-    const histogram = emptyHistogram();
-    for (let index = 0; index < BUCKETS; index++) {
-      const count = this.#counts[index] as number;
-      if (count > 0) histogram.recordValueWithCount(Math.min(bucketMiddle(index), Math.trunc(this.#maxNs)), count);
-    }
-    return histogram;
+    return histogramOf(this.recorded());
   }
 }
 
-function bucketMiddle(index: number): number {
-  // Buckets 0 to 511 are exact: shift 0 holds 0–511, later shifts use only the upper half of their index range.
-  if (index < 2 * SUB_BUCKETS) return index;
-  const shift = Math.floor(index / SUB_BUCKETS) - 1;
-  const lowest = (index - shift * SUB_BUCKETS) * 2 ** shift;
-  return lowest + Math.floor(2 ** shift / 2);
+export function histogramOf({ buckets }: RecordedLatencies): Histogram {
+  const histogram = emptyHistogram();
+  for (const [middleNs, count] of buckets) histogram.recordValueWithCount(middleNs, count);
+  return histogram;
 }
