@@ -28,6 +28,13 @@ export const ErrorCode = {
   OVERLOADED: { code: 13, temporary: true, meaning: "the log's queue is full" },
   LOG_UNAVAILABLE: { code: 14, temporary: true, meaning: "the log can't take the message now" },
   INTERNAL: { code: 15, temporary: true, meaning: "a fault on the other side" },
+  RATE_LIMITED: {
+    code: 16,
+    temporary: true,
+    meaning: "more requests in a second than are allowed; this one was not done",
+  },
+  LOGIN_REQUIRED: { code: 17, temporary: false, meaning: "nobody gets in here without a token" },
+  LOGIN_FAILED: { code: 18, temporary: false, meaning: "the token doesn't belong to that name" },
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;
