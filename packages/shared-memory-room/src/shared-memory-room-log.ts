@@ -273,8 +273,10 @@ export class SharedMemoryRoomLog implements RoomLog {
   /** The lock is held, by `reapDead` or by `close`. */
   #sweepNames(): void {
     if (this.#failure !== undefined) return;
+    this.#turns.trace("lock", () => "to release the names of the dead");
     try {
       this.roster.sweep();
+      this.#turns.trace("unlock", () => "");
     } catch (error) {
       // Not to be thrown into the sweep of the segment, which must go on.
       queueMicrotask(() => this.#fail(error as Error));
