@@ -1,3 +1,4 @@
+export type { LockOptions, LockResult } from "./async-lock.ts";
 export { AtomicsFutex } from "./atomics-futex.ts";
 export type { Doorbells, LockGrant, Mutex } from "./contracts.ts";
 export { COUNTER, type CounterName, Counters, type CounterTotals } from "./counters.ts";
@@ -8,6 +9,18 @@ export type { Futex, WaitOutcome } from "./futex.ts";
 export type { SegmentHeader } from "./header.ts";
 export type { MappingKind } from "./mapping.ts";
 export { REGION_ALIGNMENT_BYTES, type Region, type SharedMemory, sharedMemoryOver } from "./memory.ts";
+export {
+  type Claims,
+  type FormatMpscRingOptions,
+  formatMpscRing,
+  inspectMpscRing,
+  MPSC_FAILPOINTS,
+  MpscConsumer,
+  type MpscHandleOptions,
+  MpscProducer,
+  type MpscRingState,
+  mpscRegionSizeBytes,
+} from "./mpsc-ring.ts";
 export { LOCK_SLICE_MS, type RobustMutex } from "./mutex.ts";
 export { unsupportedReason } from "./native.ts";
 export {

@@ -19,6 +19,7 @@ import { KernelFutex } from "./kernel-futex.ts";
 import { PHASE_LEAVING } from "./layout.ts";
 import type { Mapping, MappingKind } from "./mapping.ts";
 import type { Region, SharedMemory } from "./memory.ts";
+import type { Claims } from "./mpsc-words.ts";
 import { RobustMutex } from "./mutex.ts";
 import type { Participant, ParticipantInfo, ParticipantTable } from "./participants.ts";
 import type { WaitStrategy } from "./ring-wait.ts";
@@ -58,6 +59,8 @@ export class Segment {
   readonly counters: Counters;
   readonly me: Participant;
   readonly objects: readonly ObjectInfo[];
+  /** How this participant signs its claims in an MPSC ring, and whose claims are dead. */
+  readonly claims: Claims;
   /** For this package's own code. */
   readonly ringer: BellRinger;
   /** For this package's own code. */
@@ -89,6 +92,10 @@ export class Segment {
       onRecovery: () => this.counters.add(COUNTER.recoveries, 1),
       onWait: () => this.counters.add(COUNTER.waits, 1),
     });
+    this.claims = {
+      ownerWord: me.ownerWord,
+      isOwnerDead: (slot, generation) => table.isOwnerDead(slot, generation),
+    };
     this.sleep = new SleepState(mapping.memory.i32, me.slot);
     this.ringer = new BellRinger(
       mapping.memory,
