@@ -1,7 +1,8 @@
 /**
  * "Which transport should I use?", answered by rule from the verdicts.
  *
- * - A contender is recommended over the baseline only when its verdict is in its favour; otherwise the simpler baseline stays.
+ * - A contender is recommended over the baseline only when its verdict is in its favour, or when it has two modes and even
+ *   the worse one is beyond the band of the baseline's better one; otherwise the simpler baseline stays.
  */
 import { CONTENDERS, METRICS, SCENARIOS } from "../../results/ids.ts";
 import { formatUs } from "../../results/quantities.ts";
@@ -136,14 +137,51 @@ function winner(view: View, scenario: Scenario, metric: string, waits: readonly 
   return claims.reduce<Comparison | null>((top, each) => ((each.ratio ?? 0) > (top?.ratio ?? 0) ? each : top), null);
 }
 
+/** The contender whose worse mode beats the baseline's better one by most. */
+function betterInBothModes(view: View, scenario: Scenario, metric: string): { use: string; because: string } | null {
+  const isLower = view.metric(metric).better === "lower";
+  /** Worst first. */
+  const modesOf = (id: string): number[] => {
+    const summary = view.cell(scenario, id)?.summary;
+    const single = metric === METRICS.rate.id ? summary?.rate : summary?.p50;
+    const values = summary?.modes?.map((mode) => mode.value) ?? [single ?? Number.NaN];
+    return values.sort((a, b) => (isLower ? b - a : a - b));
+  };
+  const shown = (values: readonly number[]): string => values.map((each) => view.quantity(each, metric)).join(" or ");
+  const base = modesOf(BASELINE);
+  let top: { use: string; because: string } | null = null;
+  let topRatio = 0;
+  for (const comparison of scenario.comparisons) {
+    const { candidate, band, verdict } = comparison;
+    if (comparison.base !== BASELINE || comparison.metric !== metric || verdict !== "two-modes") continue;
+    if (view.isControl(candidate)) continue;
+    const own = modesOf(candidate);
+    const [worst = Number.NaN, best = Number.NaN] = [own[0], base.at(-1)];
+    const ratio = isLower ? best / worst : worst / best;
+    if (!(ratio > 1 + band && ratio > topRatio)) continue;
+    topRatio = ratio;
+    top = {
+      use: view.contender(candidate).label,
+      because: `${shown(own)} against TCP's ${shown(base)}: two modes, so no one ratio, but better in each.`,
+    };
+  }
+  return top;
+}
+
 function say(
   view: View,
   found: Comparison | null,
   scenario: Scenario,
   metric: string,
 ): { use: string; because: string } {
-  if (found === null)
-    return { use: "TCP", because: "Nothing measured here is clearly better, and TCP is the simplest." };
+  if (found === null) {
+    return (
+      betterInBothModes(view, scenario, metric) ?? {
+        use: "TCP",
+        because: "Nothing measured here is clearly better, and TCP is the simplest.",
+      }
+    );
+  }
   const cell = view.cell(scenario, found.candidate);
   const base = view.cell(scenario, found.base);
   const shown = (each: typeof cell): string =>
