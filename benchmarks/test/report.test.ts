@@ -175,7 +175,7 @@ describe("the answer", () => {
       ...scenario,
       trials: scenario.trials.map((trial) =>
         scenario.plan.id === SCENARIOS.throughput.id && trial.contender.startsWith("shm-") && trial.block % 2 === 0
-          ? { ...trial, durationMs: 2 * trial.durationMs }
+          ? { ...trial, durationMs: 4 * trial.durationMs }
           : trial,
       ),
     }));
