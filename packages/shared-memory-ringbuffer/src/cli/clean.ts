@@ -43,9 +43,9 @@ export function stalePipes(directory?: string): string[] {
 
 function isStalePipe(path: string): boolean {
   try {
-    const { mtimeMs, ctimeMs, uid } = lstatSync(path);
-    if (uid !== process.geteuid?.() || Date.now() - Math.max(mtimeMs, ctimeMs) < YOUNGEST_STALE_PIPE_MS) return false;
-    if (!lstatSync(path).isFIFO()) return false;
+    const stat = lstatSync(path);
+    if (!stat.isFIFO() || stat.uid !== process.geteuid?.()) return false;
+    if (Date.now() - stat.mtimeMs < YOUNGEST_STALE_PIPE_MS) return false;
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW));
     return false;
   } catch (error) {
