@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { COMMANDS } from "../src/cli/commands.ts";
 import {
@@ -22,6 +23,7 @@ const CAPACITY_BYTES = 4096;
 const LOG = { kind: "log", sizeBytes: logRegionSizeBytes(CAPACITY_BYTES), format: formatLog } as const;
 const RING = { kind: "ring", sizeBytes: ringRegionSizeBytes(CAPACITY_BYTES), format: formatRing } as const;
 const MPSC = { kind: "mpsc", sizeBytes: mpscRegionSizeBytes(CAPACITY_BYTES), format: formatMpscRing } as const;
+const DAMAGED_SEGMENTS = 200;
 const OLD = new Date("2020-01-01");
 
 function makeSegment(directory: string, name = "one", objects = { events: LOG, orders: RING, many: MPSC }): Segment {
@@ -275,6 +277,34 @@ describe("tail", () => {
     }
     segment.close();
   });
+});
+
+test("a damaged segment is shown or refused, never a crash", async () => {
+  const directory = segmentFolder();
+  const segment = makeSegment(directory);
+  const log = logOf(segment);
+  for (let record = 0; record < 10; record++) log.append(Buffer.from(`record ${record}`));
+  const whole = Buffer.from(segment.memory.bytes);
+  const headerWords = segment.region("events").offsetBytes >>> 2;
+  const command = fc.constantFrom(["inspect"], ["stat", "--interval", "10"], ["tail", "--object", "events"]);
+  // Where structures are, more often than in the data behind them.
+  const place = fc.oneof(fc.nat({ max: headerWords }), fc.nat({ max: (whole.length >>> 2) - 1 }));
+  const damages = fc.array(fc.tuple(place, fc.oneof(fc.integer(), fc.constantFrom(0, -1, 1, 8))), { minLength: 1 });
+  try {
+    await fc.assert(
+      fc.asyncProperty(command, damages, async ([name, ...rest], words) => {
+        segment.memory.bytes.set(whole);
+        for (const [word, value] of words) segment.memory.i32[word] = value;
+        const { code, stderr } = await shm([name as string, "one", ...rest, "--dir", directory]);
+        expect(stderr).toMatch(/^(shm: .*(corrupt|no segment|not a segment|can't be|removed|log|ring).*\n)?$/);
+        expect(code === 0 || code === 1 || stderr.includes("no log"), stderr).toBe(true);
+      }),
+      { numRuns: DAMAGED_SEGMENTS },
+    );
+  } finally {
+    segment.memory.bytes.set(whole);
+    segment.close();
+  }
 });
 
 describe("clean", () => {
