@@ -168,8 +168,8 @@ function saidIn(request: IncomingMessage, body: Buffer): Said | Failure {
   let said: { name?: unknown; text?: unknown; messageId?: unknown };
   if (type === "text/plain") {
     const name = request.headers["x-parley-name"];
-    // A header's bytes come as latin1; curl and others send UTF-8.
-    said = { name: typeof name === "string" ? Buffer.from(name, "latin1").toString() : undefined, text };
+    // A header's bytes are given as latin1, which some send; curl and others send UTF-8.
+    said = { name: typeof name === "string" ? (decodedText(Buffer.from(name, "latin1")) ?? name) : undefined, text };
     if (said.name === undefined) return malformed("the header X-Parley-Name must say who speaks");
   } else if (type === JSON_TYPE) {
     const parsed = parsedObject(text);
