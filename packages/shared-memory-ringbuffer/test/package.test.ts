@@ -25,7 +25,14 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the README has its examples", () => {
-  expect(examples.map(({ file }) => file)).toEqual(["producer.ts", "consumer.ts", "log.ts", "threads.ts", "errors.ts"]);
+  expect(examples.map(({ file }) => file)).toEqual([
+    "producer.ts",
+    "consumer.ts",
+    "jobs.ts",
+    "log.ts",
+    "threads.ts",
+    "errors.ts",
+  ]);
 });
 
 test("the tarball holds JavaScript, declarations and documents, and no sources or tests", () => {
