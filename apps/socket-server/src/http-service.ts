@@ -62,7 +62,7 @@ export class HttpService {
 
   /** Takes over a socket that nobody listens to any more; `first` are the bytes that it has given already. */
   take(context: ChatContext, socket: Socket, first: Buffer): Handler {
-    const connection = new HttpConnection(context, this.#options.requestTimeoutMs);
+    const connection = new HttpConnection(context, socket, this.#options.requestTimeoutMs);
     this.#connections.set(socket, connection);
     socket.pause();
     socket.unshift(first);
@@ -99,14 +99,16 @@ function refuse(socket: Duplex, status: number): void {
 class HttpConnection implements Handler {
   readonly context: ChatContext;
   isDraining = false;
+  readonly #socket: Socket;
   readonly #requestTimeoutMs: number;
   readonly #rate: RateWindow | undefined;
   /** Since when a request is awaited; undefined while one is being answered. */
   #awaitingSinceMs: number | undefined = performance.now();
   #websocket: Handler | undefined;
 
-  constructor(context: ChatContext, requestTimeoutMs: number) {
+  constructor(context: ChatContext, socket: Socket, requestTimeoutMs: number) {
     this.context = context;
+    this.#socket = socket;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#rate = context.rateLimits === undefined ? undefined : new RateWindow(context.rateLimits);
   }
@@ -127,12 +129,15 @@ class HttpConnection implements Handler {
   }): void {
     this.context.traffic.requests++;
     if (this.isDraining) response.setHeader("Connection", "close");
-    response.req.once("end", () => {
+    const arrived = (): void => {
       this.#awaitingSinceMs = undefined;
-    });
+    };
+    response.req.once("end", arrived);
     response.once("close", () => {
+      // The rest of a body that nobody wanted may arrive behind its answer.
+      response.req.off("end", arrived);
       this.#awaitingSinceMs = performance.now();
-      if (this.isDraining) this.context.link.end();
+      if (this.isDraining) this.#socket.destroySoon();
     });
   }
 
@@ -144,7 +149,7 @@ class HttpConnection implements Handler {
 
   draining(): void {
     this.isDraining = true;
-    if (this.#websocket === undefined && this.#awaitingSinceMs !== undefined) this.context.link.end();
+    if (this.#websocket === undefined && this.#awaitingSinceMs !== undefined) this.#socket.destroySoon();
   }
 
   closed(): void {
@@ -158,7 +163,7 @@ class HttpConnection implements Handler {
   checkStall(nowMs: number): void {
     if (this.#websocket !== undefined) this.#websocket.checkStall(nowMs);
     else if (this.#awaitingSinceMs !== undefined && nowMs - this.#awaitingSinceMs >= this.#requestTimeoutMs) {
-      this.context.link.destroy();
+      this.#socket.destroy();
     }
   }
 
