@@ -8,6 +8,7 @@
  *   its data nor for ever.
  */
 import { checkTimeout } from "./async-lock.ts";
+import { type ReadAsyncOptions, type RecordsOptions, readRingAsync, requireWaits, ringRecords } from "./async-read.ts";
 import { ArgumentError, CorruptSegmentError } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Region } from "./memory.ts";
@@ -187,6 +188,20 @@ export class MpscConsumer {
       const records = this.drain(onRecord, options?.maxRecords);
       if (records > 0) return records;
     }
+  }
+
+  /** The same on an event loop: never blocks. Needs the option `eventLoop`. */
+  readAsync(onRecord: OnRingRecord, options?: ReadAsyncOptions): Promise<number | "timed-out" | "closed"> {
+    return readRingAsync(this, requireWaits(this.#options.eventLoop), onRecord, options);
+  }
+
+  /** Copies of all records, until the ring ends; for `for await`. The event loop gets its turns. Needs `eventLoop`. */
+  records(options?: RecordsOptions): AsyncGenerator<Uint8Array, void, void> {
+    return ringRecords(this, requireWaits(this.#options.eventLoop), options);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    return this.records();
   }
 
   /** Waits until there is something to drain. Blocks the thread. */

@@ -6,9 +6,11 @@
  * - A claimer that dies holds nobody up for long: see mpsc-ring.ts. One that lives is waited for, however slow it is.
  * - Full and closed are return values. A record that can never fit, and calls out of order, throw ArgumentError.
  */
-import { checkTimeout } from "./async-lock.ts";
+import { checkTimeout, type LockOptions } from "./async-lock.ts";
+import { requireWaits, writeAsync } from "./async-read.ts";
 import type { Doorbells } from "./contracts.ts";
 import { ArgumentError, CorruptSegmentError } from "./errors.ts";
+import type { EventLoopWaits } from "./event-loop-waits.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Futex } from "./futex.ts";
 import type { Region } from "./memory.ts";
@@ -57,6 +59,8 @@ export interface MpscHandleOptions {
   readonly futex?: Futex | undefined;
   /** Rung when the other side sleeps in an event loop. */
   readonly doorbells?: Doorbells | undefined;
+  /** For `…Async` and `for await`. */
+  readonly eventLoop?: EventLoopWaits | undefined;
 }
 
 interface OpenClaim {
@@ -196,6 +200,11 @@ export class MpscProducer {
       if (waited !== "ready") return waited;
     }
     return "written";
+  }
+
+  /** The same on an event loop: never blocks. Needs the option `eventLoop`. */
+  writeAsync(bytes: Uint8Array, options?: LockOptions): Promise<"written" | "timed-out" | "closed"> {
+    return writeAsync(this, requireWaits(this.#options.eventLoop), bytes, options);
   }
 
   /**

@@ -13,7 +13,7 @@
  *     128   tail u32 | waits u32 | wakes u32                       written by the producer
  *     256   head u32 | waits u32 | wakes u32                       written by the consumer
  *     384   consumer's signal u32 (awake, parked, closed, armed)   read by the producer after each publish
- *     512   producer's signal u32 (awake, parked, closed)          read by the consumer after each release
+ *     512   producer's signal u32 (as the consumer's)             read by the consumer after each release
  *     640   data, capacity bytes
  *
  *     record, 8-aligned   | length i32 | unused 4 | payload, length bytes | 0..7 unused |

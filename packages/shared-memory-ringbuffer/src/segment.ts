@@ -7,11 +7,13 @@
  * - The last participant to leave marks the segment closed and removes its file. One that dies leaves that to the
  *   next opener, which finds it among the dead and keeps the data.
  */
+import type { LockOptions } from "./async-lock.ts";
 import { AtomicsFutex } from "./atomics-futex.ts";
 import { BellRinger } from "./bell-ringer.ts";
 import type { Doorbells } from "./contracts.ts";
 import { COUNTER, Counters, type CounterTotals } from "./counters.ts";
 import { ArgumentError } from "./errors.ts";
+import { DoorbellWaits, type EventLoopWaits } from "./event-loop-waits.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Futex } from "./futex.ts";
 import type { SegmentHeader } from "./header.ts";
@@ -71,6 +73,7 @@ export class Segment {
   readonly #kernelFutex: KernelFutex | undefined;
   readonly #reapHooks = new Set<ReapHook>();
   readonly #closeHooks = new Set<() => void>();
+  #eventLoop: DoorbellWaits | undefined;
   #closed = false;
 
   constructor(parts: SegmentParts) {
@@ -140,6 +143,17 @@ export class Segment {
   onReap(hook: ReapHook): () => void {
     this.#reapHooks.add(hook);
     return () => this.#reapHooks.delete(hook);
+  }
+
+  /** Promises for what others publish, on this thread's event loop. Uses this participant's one doorbell. */
+  get eventLoop(): EventLoopWaits {
+    this.#eventLoop ??= new DoorbellWaits(this);
+    return this.#eventLoop;
+  }
+
+  /** True when `hasWork` answers true, false when the time is over. Never blocks; asks after each ring. */
+  waitAsync(hasWork: () => boolean, options?: LockOptions): Promise<boolean> {
+    return this.eventLoop.waitAsync(hasWork, options);
   }
 
   /** Has `hook` called when `close` begins, while the memory is still there. Returns what takes the hook away. */
