@@ -5,7 +5,7 @@
  * - A WebSocket is a chat connection from its handshake on; a page of a foreign origin is refused it with 403.
  */
 
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
@@ -122,11 +122,7 @@ class HttpConnection implements Handler {
     this.#awaitingSinceMs = undefined;
   }
 
-  requested(response: {
-    once(event: "close", listener: () => void): unknown;
-    setHeader(name: string, value: string): unknown;
-    readonly req: IncomingMessage;
-  }): void {
+  requested(response: ServerResponse<IncomingMessage>): void {
     this.context.traffic.requests++;
     if (this.isDraining) response.setHeader("Connection", "close");
     const arrived = (): void => {
