@@ -81,8 +81,10 @@ export const clean: Action = ({ output, options, directory, operands }) => {
       kept.push({ name, reason: (error as Error).message });
     }
   }
-  // What a segment's removal takes along isn't counted again.
+  const goneAnyway = removed.map(({ path }) => path + PIPE_SEPARATOR);
   for (const path of operands.length === 0 ? stalePipes(directory) : []) {
+    // A segment takes its pipes along.
+    if (goneAnyway.some((start) => path.startsWith(start))) continue;
     if (!dryRun) unlinkIfThere(path);
     removed.push({ kind: "pipe", name: path.slice(path.lastIndexOf(FILE_PREFIX)), path, sizeBytes: 0 });
   }
