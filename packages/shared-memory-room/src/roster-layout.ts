@@ -4,6 +4,7 @@
  *
  *     0     format u32 | slots u32                                 written once
  *     128   read mark u64                                          seq of the newest event that a reader has shown
+ *     136   keep mark u64                                          seq up to which the segment outlives its users unread
  *     256   slots of 256 bytes
  *
  *     slot  0    state u32 (free, held)       one atomic store commits or frees the slot
@@ -13,7 +14,7 @@
  *           32   SHA-256 of the folded name, 32 bytes: equal for names that count as the same
  *           64   name, at most 192 bytes of UTF-8
  *
- * Everything but the read mark is written under the segment's mutex. The digest stands for the folded name because
+ * Everything but the two marks, which only rise, is written under the segment's mutex. The digest stands for the folded name because
  * folding can make a name many times longer.
  */
 
@@ -23,6 +24,7 @@ export const ROSTER_FORMAT = 0x52535401;
 export const FORMAT_OFFSET = 0;
 export const SLOTS_OFFSET = 4;
 export const READ_MARK_OFFSET = 128;
+export const KEEP_MARK_OFFSET = 136;
 export const ROSTER_HEADER_BYTES = 256;
 
 export const STATE_OFFSET = 0;
