@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { compileFloor, FLOOR_SOURCE, type Floor } from "../src/limits/c-floor.ts";
 import { allIsRight, endsAreRight, fillMessage, stampMessage } from "../src/limits/message.ts";
 import { conclusion, markdown, shown, terminalTable } from "../src/limits/render.ts";
@@ -19,27 +19,23 @@ import { temporaryFolder } from "./fixtures/tiny-run.ts";
 /** Trials a hundredth as long: whether they work, not what they say. */
 const SHORTER = 100;
 
-function contextFor(compiler?: string): LimitsContext {
-  const cleanup = new Cleanup();
-  onTestFinished(() => cleanup.releaseAll());
-  const prefix = `parley-limits-test-${process.pid}-${Math.random().toString(36).slice(2)}`;
-  let names = 0;
-  return {
-    machine: inspectMachine(),
-    cleanup,
-    random: seededRandom(1),
-    floor: compileFloor(cleanup, compiler),
-    shorter: SHORTER,
-    uniqueName: () => `${prefix}-${names++}`,
-  };
-}
-
-const context = contextFor();
+const cleanup = new Cleanup();
+afterAll(() => cleanup.releaseAll());
+const prefix = `parley-limits-test-${process.pid}-${Math.random().toString(36).slice(2)}`;
+let names = 0;
+const context: LimitsContext = {
+  machine: inspectMachine(),
+  cleanup,
+  random: seededRandom(1),
+  floor: compileFloor(cleanup),
+  shorter: SHORTER,
+  uniqueName: () => `${prefix}-${names++}`,
+};
 const isFloorMissing = "missing" in context.floor;
 
-test.each(TRIALS.map(({ id }) => id))("%s measures something and verifies what it carried", async (id) => {
-  const { run, unavailable } = TRIALS.find((each) => each.id === id) as Trial;
-  if (unavailable(context) !== undefined) return;
+test.for(TRIALS)("$id measures something and verifies what it carried", async ({ id, run, unavailable }, { skip }) => {
+  const reason = unavailable(context);
+  if (reason !== undefined) skip(reason);
   const figures = await run(context);
   expect(figures.corrupt).toBe(0);
   if (id !== "idle") expect(figures.verified).toBeGreaterThan(0);

@@ -32,8 +32,7 @@ const IN_PLACE =
   "Reserving costs 5 ns, because V8 keeps the handle's positions in memory where C has them in registers, and filling " +
   "16 words 5 more, each store checked against the view's bounds. C does both in 6.";
 const SET_CALL = "TypedArray.set is a call, 8 ns for 64 bytes; C's copy is inlined. Reserving costs 5 ns more.";
-const COPY =
-  "The copy is most of it; what differs is V8's memmove against the C library's, and the noise of the caches.";
+const COPY = "The copy is most of it; the rest is reserving and handing over.";
 
 function take(run: RunFigures, trial: string, figure: string): number {
   const value = run.get(trial)?.[figure];

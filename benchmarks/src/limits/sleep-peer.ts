@@ -22,8 +22,11 @@ import { allIsRight, fillMessage, WORD_BYTES } from "./message.ts";
 import { RING_PAIR } from "./ring-pair.ts";
 
 const RECORD_BYTES = 16;
-/** Long enough that the other side has read the record and is asleep again. */
-const BETWEEN_WAKES_MS = 0.3;
+/**
+ * About a socket's round trip across CPUs: the sleeper has read the record and is asleep again, and its CPU has been idle as
+ * long as it is in the round trip that this is compared with. (A virtual CPU that was idle for longer takes longer to wake.)
+ */
+const BETWEEN_WAKES_MS = 0.08;
 /** A process that has just started has work of its own left: it isn't idle yet. */
 const SETTLE_MS = 400;
 const ECHO_WORDS: number = ECHO_BYTES / WORD_BYTES;

@@ -45,7 +45,7 @@ const MEASURE_TIMEOUT_MS = 90_000;
 const SPIN_ECHO: EchoPlan = { warm: 100_000, count: 500_000, timed: 200_000 };
 const SOCKET_ECHO: EchoPlan = { warm: 1_000, count: 0, timed: 5_000 };
 const LOCK_PAIRS = 3_000_000;
-const WAKES: { readonly warm: number; readonly count: number } = { warm: 200, count: 1_200 };
+const WAKES: { readonly warm: number; readonly count: number } = { warm: 1_000, count: 6_000 };
 const IDLE_MS = 2_000;
 const KILLS = 3;
 /** The heir of the lock is asleep by then; a random while longer, so that kills fall anywhere in its slice. */
