@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     // Real processes, sockets and segments are under test; forks keep native memory of one file out of another.
     pool: "forks",
+    // Most tests wait for processes and sockets: more of them than cores keep the cores busy.
+    maxWorkers: "150%",
     // A watchdog against hangs, not a time assertion: no test is expected to come near it.
     testTimeout: 60_000,
     hookTimeout: 60_000,

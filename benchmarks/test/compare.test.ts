@@ -78,9 +78,14 @@ test("a transport that loses messages makes its trials invalid and the run fail,
   });
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/invalid trial: round-trip .+ lost/);
-  const cells = results.scenarios.flatMap((scenario) => scenario.cells);
-  expect(cells.find(({ contender }) => contender === "faulty-lose")?.summary.invalidTrials).toBeGreaterThan(0);
-  expect(cells.find(({ contender }) => contender === "tcp")?.summary.invalidTrials).toBe(0);
+  // Which placement loses first depends on how much a busy machine got done.
+  const invalidTrials = (id: string): number =>
+    results.scenarios
+      .flatMap((scenario) => scenario.cells)
+      .filter(({ contender }) => contender === id)
+      .reduce((sum, { summary }) => sum + summary.invalidTrials, 0);
+  expect(invalidTrials("faulty-lose")).toBeGreaterThan(0);
+  expect(invalidTrials("tcp")).toBe(0);
 });
 
 test("without named segments threads are measured, and one line says what is left out", async () => {
