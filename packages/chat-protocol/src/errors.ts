@@ -28,6 +28,25 @@ export const ErrorCode = {
   OVERLOADED: { code: 13, temporary: true, meaning: "the log's queue is full" },
   LOG_UNAVAILABLE: { code: 14, temporary: true, meaning: "the log can't take the message now" },
   INTERNAL: { code: 15, temporary: true, meaning: "a fault on the other side" },
+  ROOM_INVALID: {
+    code: 16,
+    temporary: false,
+    meaning: "the room's name is empty, too long or has characters it can't have",
+  },
+  ROOM_FULL: { code: 17, temporary: true, meaning: "as many people as allowed are in that room" },
+  TOO_MANY_ROOMS: {
+    code: 18,
+    temporary: false,
+    meaning: "the session is in as many rooms as allowed; leave one first",
+  },
+  NO_SUCH_NAME: { code: 19, temporary: false, meaning: "nobody here has that name" },
+  RATE_LIMITED: { code: 20, temporary: true, meaning: "too many requests in a short time" },
+  BAD_TOKEN: {
+    code: 21,
+    temporary: false,
+    meaning: "the resume token is not one that was given for this session and name",
+  },
+  UNAUTHORIZED: { code: 22, temporary: false, meaning: "the name and token don't let anybody in" },
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;
@@ -41,6 +60,9 @@ export const DisconnectCode = {
   SHUTTING_DOWN: { code: 6, temporary: true, meaning: "the server stops" },
   LOG_LOST: { code: 7, temporary: true, meaning: "the log was lost or overtook this reader; position is gone" },
   HEARTBEAT_TIMEOUT: { code: 8, temporary: true, meaning: "nothing was heard for too long" },
+  REPLACED: { code: 9, temporary: false, meaning: "the session goes on over another connection" },
+  RATE_LIMITED: { code: 10, temporary: true, meaning: "far too many requests in a short time" },
+  TOO_MANY_CONNECTIONS: { code: 11, temporary: true, meaning: "as many connections as allowed are open" },
 } as const;
 
 export type DisconnectCodeName = keyof typeof DisconnectCode;
