@@ -93,6 +93,10 @@ export function messageIdWordsOf(eventFrame: Uint8Array, words: Uint32Array): vo
   }
 }
 
+export function isMessageFrame(eventFrame: Uint8Array): boolean {
+  return eventFrame[TYPE_OFFSET] === FrameType.message;
+}
+
 /** Whose a DIRECT is: the sessions of its sender and its addressee. */
 export function directPartiesOf(eventFrame: Uint8Array): {
   readonly senderId: SessionId;

@@ -15,6 +15,7 @@ export {
   directPartiesOf,
   directStream,
   isEventFrame,
+  isMessageFrame,
   isEventType,
   type LogFields,
   logFieldsOf,
