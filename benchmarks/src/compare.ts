@@ -83,6 +83,13 @@ function seed(text: string): number {
   return value;
 }
 
+// `compare | head` closes the pipe early: the report is on disk, and that is all that matters then.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
 if (Number(process.versions.node.split(".")[0]) < MIN_NODE_MAJOR) {
   process.stderr.write(
     `compare needs Node ${MIN_NODE_MAJOR} or later and runs in ${process.version}: use "npm run compare", ` +

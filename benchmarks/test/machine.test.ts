@@ -1,9 +1,22 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { clocksAgree } from "../src/rig/clock.ts";
-import { cpusFor, type Machine, placementsOf } from "../src/rig/machine.ts";
+import { cpusFor, inspectMachine, type Machine, placementsOf } from "../src/rig/machine.ts";
 import { createProgress } from "../src/rig/progress.ts";
 
 const TWO: Machine = { cpus: [2, 5], cannotPin: null, cannotName: null, sharedMemoryBoundary: "process" };
+
+const segmentFolder = process.env.SHM_DIR;
+afterEach(() => {
+  if (segmentFolder === undefined) delete process.env.SHM_DIR;
+  else process.env.SHM_DIR = segmentFolder;
+});
+
+test("where segments have no room, threads are measured instead and the reason is kept", () => {
+  process.env.SHM_DIR = "/nowhere";
+  const machine = inspectMachine();
+  expect(machine.sharedMemoryBoundary).toBe("thread");
+  expect(machine.cannotName).toContain("/nowhere");
+});
 
 test("two CPUs give both placements, one CPU one, and none where nothing can be pinned", () => {
   expect(placementsOf(TWO)).toEqual(["across-cpus", "same-cpu"]);

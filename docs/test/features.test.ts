@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "./repository.ts";
 
-/** A row's last cell: `path/of/file.test.ts` › title of the test, several separated by <br>. */
-const TEST_REFERENCE = /^`([^`]+\.test\.ts)` › (.+)$/;
+/** A row's last cell: `path/of/file.ts` › title of the test, several separated by <br>. */
+const TEST_REFERENCE = /^`([^`]+\.ts)` › (.+)$/;
 
 const rows = readFileSync(join(root, "docs/features.md"), "utf8")
   .split("\n")

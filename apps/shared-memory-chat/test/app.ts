@@ -17,6 +17,12 @@ export function createSegmentName(): string {
   return `chat-test-${process.pid}-${randomUUID().slice(0, 8)}`;
 }
 
+const running = new Set<ChildProcessWithoutNullStreams>();
+// A test that is given up must not leave its processes behind.
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export class App {
   readonly pid: number;
   readonly ended: Promise<Ended>;
@@ -29,6 +35,7 @@ export class App {
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     this.#child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, NO_COLOR: "1", ...env } });
     this.pid = this.#child.pid ?? 0;
+    running.add(this.#child);
     this.#child.stdout.on("data", (data) => {
       this.stdout += data;
       this.#wake();
@@ -41,6 +48,7 @@ export class App {
     this.ended = new Promise((resolve) => {
       this.#child.on("close", (code, signal) => {
         this.#isOver = true;
+        running.delete(this.#child);
         this.#wake();
         resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
       });

@@ -68,6 +68,18 @@ describe("what is typed in the writer appears in the reader", () => {
     }
   });
 
+  test("and a reader with a name joins under it", async () => {
+    const watcher = await startReader();
+    const reader = await startReader(["--name", "bo", "--count", "1"]);
+    await watcher.shows("*** bo has joined");
+    const writer = await startWriter(["--name", "ada", "--json"]);
+    writer.type("hello\n");
+    expect((await reader.ended).stdout).toBe("ada: hello\n");
+    await watcher.shows("*** bo has left");
+    await writer.shows("}\n");
+    expect(JSON.parse(writer.stdout)).toMatchObject({ text: "hello", position: { epoch: expect.any(Number) } });
+  });
+
   test("with control characters taken out", async () => {
     const reader = await startReader();
     const writer = await startWriter(["--name", "ada"]);

@@ -1,15 +1,13 @@
-/** The ways to start it: the root script, Nx, and a Node that is too old. */
+/** The ways to start it, and to stop it before it is connected. */
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { chat, freshSegment } from "./fixtures/processes.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { scripts: { chat: string } };
 
 interface Ended {
   readonly code: number;
@@ -26,32 +24,6 @@ function run(file: string, args: readonly string[], input = ""): Promise<Ended> 
     child.stdin?.end(input);
   });
 }
-
-/** Makes the process believe that it is an older Node. */
-function pretend(version: string): string {
-  const lie = `Object.defineProperty(process,"versions",{value:{...process.versions,node:"${version}"}})`;
-  return `data:text/javascript,${encodeURIComponent(lie)}`;
-}
-
-describe("under a Node that is too old", () => {
-  test("the root script says so in one line, before it opens any TypeScript", async () => {
-    const [node, ...args] = scripts.chat.split(" ");
-    expect(node).toBe("node");
-    expect(args[0]).toBe("--import");
-    for (const version of ["20.20.2", "24.11.0"]) {
-      const { code, stdout, stderr } = await run(process.execPath, ["--import", pretend(version), ...args]);
-      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-      expect(stderr).toMatch(/^Node 24\.12 or newer is needed, this is [^\n]+\n$/);
-    }
-  });
-
-  test("so does the entry itself, where that Node can read TypeScript", async () => {
-    const main = "apps/terminal-client/src/main.ts";
-    const { code, stderr } = await run(process.execPath, ["--import", pretend("22.20.0"), main]);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^chat: needs Node 24\.12 or newer[^\n]+\n$/);
-  });
-});
 
 test("a pipe works through the root script", async () => {
   const { code, stdout } = await run(

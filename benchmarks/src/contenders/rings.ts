@@ -18,7 +18,8 @@ export function ringContenders(machine: Machine): readonly TransportContender[] 
 
 function ringContender(info: Contender, spinningThreads: number, machine: Machine): TransportContender {
   const boundary = machine.sharedMemoryBoundary;
-  const label = boundary === "thread" ? `${info.label}, threads` : info.label;
+  // What two threads share is another thing than what two processes do: it gets another name.
+  const label = boundary === "thread" ? info.label.replace("Shared memory", "SharedArrayBuffer") : info.label;
   return {
     kind: "transport",
     info: { ...info, label, boundary },

@@ -37,7 +37,12 @@ function likeWithLike(view: View): string {
   if (parts.length === 0) {
     return "Like with like, both sides asleep on an event loop, was not measured in this run.";
   }
-  return `With both sides asleep on an event loop, shared memory's round trip at p50 is ${parts.join(", and ")}.`;
+  return `With both sides asleep on an event loop, the round trip through ${sharedMemory(view, CONTENDERS.shmEventLoop.id)} at p50 is ${parts.join(", and ")}.`;
+}
+
+/** Where there are no named segments threads are measured, which are less than two processes: never left unsaid. */
+function sharedMemory(view: View, id: string): string {
+  return view.contender(id).boundary === "thread" ? "shared memory between threads" : "shared memory";
 }
 
 function spinning(view: View): string {
@@ -46,7 +51,7 @@ function spinning(view: View): string {
   const { scenario, candidate, base, comparison } = found;
   const cpu = `${formatUs(candidate.summary.cpuUsPerMessage)} of CPU a message against TCP's ${formatUs(base.summary.cpuUsPerMessage)}`;
   return (
-    `Spinning ${onPlacement(scenario.placement)}, shared memory is ${outcome(comparison, "TCP")} (${pair(candidate, base)}), ` +
+    `Spinning ${onPlacement(scenario.placement)}, ${sharedMemory(view, CONTENDERS.shmSpin.id)} is ${outcome(comparison, "TCP")} (${pair(candidate, base)}), ` +
     `but it burns a core on each side, messages or not: ${cpu} under this load, both sides together.`
   );
 }

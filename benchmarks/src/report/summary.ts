@@ -11,20 +11,24 @@ export interface Summary {
   readonly sentences: readonly [string, string, string];
   /** "Grade A: …". */
   readonly quality: string;
-  /** Plain text, its head included; no line ends in a line break. */
+  /** The table's cells, its head first. */
+  readonly table: readonly (readonly string[])[];
+  /** The same as plain text in columns; no line ends in a line break. */
   readonly tableLines: readonly string[];
 }
 
 export function summary(results: Results): Summary {
   const view = new View(results);
+  const table = tableCells(view);
   return {
     sentences: threeSentences(view),
     quality: `Grade ${results.quality.grade}: ${qualityText(view)}`,
-    tableLines: tableLines(view),
+    table,
+    tableLines: inColumns(table),
   };
 }
 
-function tableLines(view: View): string[] {
+function tableCells(view: View): string[][] {
   const roundTrips = view.scenarios(SCENARIOS.roundTrip.id);
   const across = roundTrips.find((scenario) => scenario.placement === "across-cpus");
   const same = roundTrips.find((scenario) => scenario.placement === "same-cpu");
@@ -59,8 +63,11 @@ function tableLines(view: View): string[] {
       return [view.contender(id).label, sameCore ? NOTHING : p50, ratio, sameCore ? p50 : NOTHING, NOTHING, cpu];
     }),
   ];
-  const lines = [head, ...rows].slice(0, MAX_SUMMARY_LINES);
-  const widths = head.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
+  return [head, ...rows].slice(0, MAX_SUMMARY_LINES);
+}
+
+function inColumns(lines: readonly (readonly string[])[]): string[] {
+  const widths = (lines[0] ?? []).map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
   return lines.map((line) =>
     line
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))

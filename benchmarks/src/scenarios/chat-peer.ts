@@ -29,12 +29,18 @@ export interface ConversationReport {
 }
 
 let client: ChatClient | undefined;
-let onText: (text: string) => void = () => {};
+/** Undefined between conversations: the other person may begin the next one before this one is told to. */
+let onText: ((text: string, arrivedNs: number) => void) | undefined;
+let waiting: { readonly text: string; readonly arrivedNs: number }[] = [];
 let onEnd: (why: string) => void = () => {};
 
 export async function join(url: string, name: string): Promise<void> {
   client = await connect(url, { name });
-  client.on("message", ({ text }) => onText(text));
+  client.on("message", ({ text }) => {
+    const arrivedNs = monotonicNs();
+    if (onText === undefined) waiting.push({ text, arrivedNs });
+    else onText(text, arrivedNs);
+  });
   client.on("gap", () => onEnd("the client was told of a gap"));
   client.on("disconnect", ({ message }) => onEnd(`disconnected: ${message}`));
 }
@@ -54,7 +60,7 @@ export function converse(side: "initiator" | "responder", task: ConversationTask
   let saidAtMs = startMs;
   const { promise, resolve } = Promise.withResolvers<ConversationReport>();
   const finish = (fault: string | null): void => {
-    onText = () => {};
+    onText = undefined;
     onEnd = () => {};
     clearInterval(watch);
     resolve({
@@ -74,8 +80,7 @@ export function converse(side: "initiator" | "responder", task: ConversationTask
     client?.send(text).catch((error: unknown) => finish(`not sent: ${(error as Error).message}`));
   };
   onEnd = finish;
-  onText = (text) => {
-    const arrivedNs = monotonicNs();
+  const hear = (text: string, arrivedNs: number): void => {
     const nowMs = performance.now();
     const message = parseText(text);
     lastArrivalMs = nowMs;
@@ -94,6 +99,10 @@ export function converse(side: "initiator" | "responder", task: ConversationTask
     } else if (message?.last) finish(null);
     else say(nowMs - startMs >= task.forMs || said >= task.maxMessages);
   };
+  onText = hear;
+  const early = waiting;
+  waiting = [];
+  for (const { text, arrivedNs } of early) hear(text, arrivedNs);
   if (side === "initiator") say(false);
   return promise;
 }

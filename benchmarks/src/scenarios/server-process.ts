@@ -9,6 +9,7 @@ import type { Cleanup } from "../rig/cleanup.ts";
 const PROGRAM = path.join(REPOSITORY_ROOT, "apps/socket-server/src/main.ts");
 const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 3_000;
+const COMPLAINT_KEPT = 4_000;
 const NS_PER_US = 1_000;
 
 export interface ServerProcess {
@@ -20,7 +21,7 @@ export interface ServerProcess {
 
 /** @throws Error when it doesn't come up */
 export async function startServer(cleanup: Cleanup): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [PROGRAM, "--port", "0", "--json"], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.execPath, [PROGRAM, "--port", "0", "--json"], { stdio: ["ignore", "pipe", "pipe"] });
   const forget = cleanup.add(() => void child.kill("SIGKILL"));
   const exited = new Promise<void>((resolve) => {
     child.once("exit", () => {
@@ -48,13 +49,21 @@ export async function startServer(cleanup: Cleanup): Promise<ServerProcess> {
 
 function listening(child: ChildProcess): Promise<{ host: string; port: number }> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`the socket server ${why}`));
+    let complaint = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      complaint = (complaint + text).slice(0, COMPLAINT_KEPT);
+    });
+    const fail = (why: string): void => {
+      const lines = complaint.trim().split("\n");
+      const told = lines.find((line) => /error|cannot/i.test(line)) ?? lines.at(-1) ?? "";
+      reject(new Error(`the socket server ${why}${told === "" ? "" : `: ${told.trim()}`}`));
+    };
     const timer = setTimeout(
       () => fail(`did not say within ${START_TIMEOUT_MS} ms where it listens`),
       START_TIMEOUT_MS,
     );
     child.once("error", (error) => fail(`could not be started: ${error.message}`));
-    child.once("exit", (code) => fail(`ended with exit code ${code}`));
+    child.once("close", (code) => fail(`ended with exit code ${code}`));
     // The pipe is read to its end: a server that logs must never wait for a reader.
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
       const said = parsed(line);

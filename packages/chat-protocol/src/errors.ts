@@ -28,25 +28,30 @@ export const ErrorCode = {
   OVERLOADED: { code: 13, temporary: true, meaning: "the log's queue is full" },
   LOG_UNAVAILABLE: { code: 14, temporary: true, meaning: "the log can't take the message now" },
   INTERNAL: { code: 15, temporary: true, meaning: "a fault on the other side" },
-  ROOM_INVALID: {
+  RATE_LIMITED: {
     code: 16,
+    temporary: true,
+    meaning: "more requests in a second than are allowed; this one was not done",
+  },
+  LOGIN_REQUIRED: { code: 17, temporary: false, meaning: "nobody gets in here without a token" },
+  LOGIN_FAILED: { code: 18, temporary: false, meaning: "the token doesn't belong to that name" },
+  ROOM_INVALID: {
+    code: 19,
     temporary: false,
     meaning: "the room's name is empty, too long or has characters it can't have",
   },
-  ROOM_FULL: { code: 17, temporary: true, meaning: "as many people as allowed are in that room" },
+  ROOM_FULL: { code: 20, temporary: true, meaning: "as many people as allowed are in that room" },
   TOO_MANY_ROOMS: {
-    code: 18,
+    code: 21,
     temporary: false,
     meaning: "the session is in as many rooms as allowed; leave one first",
   },
-  NO_SUCH_NAME: { code: 19, temporary: false, meaning: "nobody here has that name" },
-  RATE_LIMITED: { code: 20, temporary: true, meaning: "too many requests in a short time" },
+  NO_SUCH_NAME: { code: 22, temporary: false, meaning: "nobody here has that name" },
   BAD_TOKEN: {
-    code: 21,
+    code: 23,
     temporary: false,
     meaning: "the resume token is not one that was given for this session and name",
   },
-  UNAUTHORIZED: { code: 22, temporary: false, meaning: "the name and token don't let anybody in" },
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

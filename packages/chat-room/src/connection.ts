@@ -14,8 +14,8 @@ export interface Encoding {
   /** One reply or push for one connection. Empty when this kind of peer isn't told of such things. */
   reply(message: Reply, correlationId: number): Uint8Array;
   /**
-   * A run of event frames, in order, as one buffer, which may be empty. Each event stands for itself:
-   * `events([a, b])` is `events([a])` followed by `events([b])`.
+   * A run of event frames, in order, as one buffer, which may be empty. Each event stands for itself: to its receiver
+   * `events([a, b])` means the same as `events([a])` followed by `events([b])`.
    */
   events(frames: readonly Uint8Array[]): Uint8Array;
   /** True: a connection is not given the events of its own session: what it said, its joining and leaving. */

@@ -23,7 +23,7 @@ import {
 import type { Connection } from "./connection.ts";
 import type { Follower, RoomLog } from "./room-log.ts";
 import { type Member, RoomMembers, type TurnOfMember } from "./room-members.ts";
-import { Session, type SessionHost } from "./session.ts";
+import { type Admit, Session, type SessionHost } from "./session.ts";
 
 export interface HubOptions {
   /** Advertised in WELCOME and enforced. Default DEFAULT_LIMITS. */
@@ -32,6 +32,8 @@ export interface HubOptions {
   readonly maxSessions?: number;
   /** Asked for in WELCOME; 0 (the default) asks for nothing. */
   readonly heartbeatMs?: number;
+  /** Asked before a name is claimed. Default: everybody may come in. */
+  readonly admit?: Admit;
   readonly observer?: HubObserver;
 }
 
@@ -59,6 +61,7 @@ export class ChatHub implements SessionHost {
   readonly limits: Limits;
   readonly maxSessions: number | undefined;
   readonly heartbeatMs: number;
+  readonly admit: Admit | undefined;
   readonly roomField: Uint8Array = stringField(this.room);
   readonly #observer: HubObserver;
   readonly #follower: Follower;
@@ -81,6 +84,7 @@ export class ChatHub implements SessionHost {
     this.limits = options.limits ?? DEFAULT_LIMITS;
     this.maxSessions = options.maxSessions;
     this.heartbeatMs = options.heartbeatMs ?? 0;
+    this.admit = options.admit;
     this.#observer = options.observer ?? {};
     this.#follower = log.follow(after, {
       events: (events, last) => this.#events(events, last),

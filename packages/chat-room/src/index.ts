@@ -1,6 +1,7 @@
 export { binaryEncoding } from "./binary-encoding.ts";
 export type { Connection, Encoding } from "./connection.ts";
 export { ChatHub, type HubObserver, type HubOptions } from "./hub.ts";
+export type { Refusal } from "./membership.ts";
 export { MemoryRoomLog, type MemoryRoomLogOptions } from "./memory-room-log.ts";
 export { MessageIdIndex, type RememberedMessage } from "./message-id-index.ts";
 export { foldName, type NameOutcome, normalizeName } from "./names.ts";
@@ -18,4 +19,4 @@ export {
   type Roster,
   type RosterEntry,
 } from "./room-log.ts";
-export { Session, type SessionState } from "./session.ts";
+export { type Admit, Session, type SessionState } from "./session.ts";

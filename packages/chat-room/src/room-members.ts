@@ -71,7 +71,8 @@ class EncodedTurn {
   readonly #events: readonly Uint8Array[];
   #whole: Uint8Array | undefined;
   #parts: readonly Uint8Array[] | undefined;
-  /** Where each of `#parts` begins in `#whole`. */
+  /** `#parts` as one buffer, and where each of them begins in it: those who joined share it. */
+  #joined: Uint8Array | undefined;
   #offsets: readonly number[] = [];
 
   constructor(encoding: Encoding, events: readonly Uint8Array[]) {
@@ -85,24 +86,23 @@ class EncodedTurn {
   }
 
   part(turn: TurnOfMember): Uint8Array {
-    const parts = this.#encodeApart();
-    if (!this.encoding.hidesOwnMessages || turn.own.length === 0) {
-      return this.whole.subarray(this.#offsets[turn.from] ?? 0);
-    }
+    const hidesSome = this.encoding.hidesOwnMessages && turn.own.length > 0;
+    if (turn.from === 0 && !hidesSome) return this.whole;
+    this.#parts ??= this.#events.map((event) => this.encoding.events([event]));
+    if (!hidesSome) return this.#fromJoined(this.#parts, turn.from);
     const own = new Set(turn.own);
-    return concatenate(parts.filter((_, index) => index >= turn.from && !own.has(index)));
+    return concatenate(this.#parts.filter((_, index) => index >= turn.from && !own.has(index)));
   }
 
-  #encodeApart(): readonly Uint8Array[] {
-    if (this.#parts === undefined) {
-      this.#parts = this.#events.map((event) => this.encoding.events([event]));
+  #fromJoined(parts: readonly Uint8Array[], from: number): Uint8Array {
+    if (this.#joined === undefined) {
+      this.#joined = concatenate(parts);
       let offset = 0;
-      this.#offsets = this.#parts.map((part) => {
+      this.#offsets = parts.map((part) => {
         offset += part.length;
         return offset - part.length;
       });
-      this.#whole ??= concatenate(this.#parts);
     }
-    return this.#parts;
+    return this.#joined.subarray(this.#offsets[from]);
   }
 }

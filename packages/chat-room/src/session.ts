@@ -35,7 +35,7 @@ import {
   utf8Length,
 } from "@parley/chat-protocol";
 import type { Connection } from "./connection.ts";
-import { codeOfRejection, Membership } from "./membership.ts";
+import { codeOfRejection, Membership, type Refusal } from "./membership.ts";
 import { normalizeName } from "./names.ts";
 import type { Appended, RoomLog } from "./room-log.ts";
 import type { Member } from "./room-members.ts";
@@ -49,6 +49,8 @@ export interface SessionHost {
   readonly limits: Limits;
   readonly maxSessions: number | undefined;
   readonly heartbeatMs: number;
+  /** See HubOptions. */
+  readonly admit: Admit | undefined;
   /** True: requests are no longer taken. */
   readonly isDraining: boolean;
   /** Calls `session.welcome` when the event with this id is read from the log, and makes the session a member. */
@@ -67,6 +69,12 @@ export interface SessionHost {
   /** Something that should not happen did; nobody else will report it. */
   fault(error: unknown): void;
 }
+
+/**
+ * Decides whether who says HELLO may have that name, which is normalized but not yet claimed. Undefined lets it in.
+ * Bounding the time it takes is its own affair: the connection waits, and no other does.
+ */
+export type Admit = (hello: Hello, connection: Connection) => Promise<Refusal | undefined>;
 
 export type SessionState = "greeting" | "joining" | "welcomed" | "ended";
 
@@ -259,17 +267,26 @@ export class Session implements Member {
     this.#nameField = stringField(normalized.name);
     this.#client = hello.client;
     this.#helloCorrelationId = correlationId;
-    this.#joining = this.#join(correlationId);
+    this.#joining = this.#join({ ...hello, name: normalized.name }, correlationId);
   }
 
   /** What comes of it is told by `welcome`, or by an ERROR here. Never rejects. */
-  async #join(correlationId: number): Promise<void> {
-    const refusal = await this.#membership.enter(this.#name);
+  async #join(hello: Hello, correlationId: number): Promise<void> {
+    const refusal = (await this.#admit(hello)) ?? (await this.#membership.enter(hello.name));
     if (refusal === undefined || this.#state !== "joining") return;
     this.#state = "greeting";
     this.#name = "";
     this.refuse(refusal.code, refusal.message, correlationId);
     this.#resume();
+  }
+
+  async #admit(hello: Hello): Promise<Refusal | undefined> {
+    try {
+      return await this.#host.admit?.(hello, this.connection);
+    } catch (error) {
+      this.#host.fault(error);
+      return { code: "INTERNAL", message: "it can't be found out whether you may come in" };
+    }
   }
 
   /** Takes up the requests that waited for the answer to HELLO. */

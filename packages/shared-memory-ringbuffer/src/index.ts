@@ -5,6 +5,7 @@ export { EventLoopDoorbell, type EventLoopDoorbellOptions, RECHECK_MS } from "./
 export { ArgumentError, CorruptSegmentError, SharedMemoryError, type SharedMemoryErrorCode } from "./errors.ts";
 export { armFailpoint, FOUNDATION_FAILPOINTS, failpoint } from "./failpoint.ts";
 export type { Futex, WaitOutcome } from "./futex.ts";
+export type { SegmentHeader } from "./header.ts";
 export type { MappingKind } from "./mapping.ts";
 export { REGION_ALIGNMENT_BYTES, type Region, type SharedMemory, sharedMemoryOver } from "./memory.ts";
 export { LOCK_SLICE_MS, type RobustMutex } from "./mutex.ts";
@@ -22,6 +23,7 @@ export type { Segment } from "./segment.ts";
 export { listSegments, type RemoveOptions, removeSegment, type SegmentListing } from "./segment-files.ts";
 export type { ReapHook } from "./segment-life.ts";
 export { segmentPath } from "./segment-name.ts";
+export { type LockState, type ObserveOptions, observeSegment, SegmentObserver } from "./segment-observer.ts";
 export { OBJECT_KINDS, type ObjectInfo, type ObjectKind, type ObjectSpec, type SegmentSpec } from "./segment-spec.ts";
 export {
   type FormatLogOptions,

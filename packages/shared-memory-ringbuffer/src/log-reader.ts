@@ -8,6 +8,7 @@
  */
 import { ArgumentError, CorruptSegmentError } from "./errors.ts";
 import {
+  copyBytes,
   corruptRecord,
   isBoundary,
   type LogWords,
@@ -139,7 +140,7 @@ export class LogReader {
       this.#bytes = new Uint8Array(2 ** Math.ceil(Math.log2(length)));
       this.#words = new Int32Array(this.#bytes.buffer);
     }
-    this.#bytes.set(log.memory.bytes.subarray(offset, offset + length));
+    copyBytes(log, offset, length, this.#bytes, this.#words);
     return length;
   }
 

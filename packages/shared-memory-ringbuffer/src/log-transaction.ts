@@ -126,6 +126,9 @@ export class LogTransaction {
     failpoint("log-append:begin");
     // SYNC POINT with reloadOldest: a read-modify-write, and before any byte of the records it passes is changed.
     Atomics.exchange(log.memory.i64, log.oldest, BigInt(oldest));
+    // Read back, so that on arm64 the bytes come after the update itself and not only after its reading half. That is for
+    // observers, whose second look can't be a read-modify-write (log-words.ts, copyBytes).
+    if (loadOldest(log) !== oldest) throw corruptRecord(log, oldest);
     failpoint("log-append:oldest");
     this.#oldest = oldest;
   }

@@ -42,6 +42,8 @@ export interface LogWords {
   readonly maxRecordBytes: number;
   readonly dataKind: number;
   readonly paddingKind: number;
+  /** The memory can't be written, so the second look can't be a read-modify-write; see {@link copyBytes}. */
+  readonly readOnly: boolean;
 }
 
 const LONG_SHIFT = 3;
@@ -121,6 +123,7 @@ export function openLog(region: Region): LogWords {
     maxRecordBytes: capacityBytes / 4 - LOG_RECORD_HEADER_BYTES,
     dataKind: KIND_DATA ^ seal,
     paddingKind: KIND_PADDING ^ seal,
+    readOnly: false,
   };
 }
 
@@ -144,7 +147,26 @@ export function loadOldest(log: LogWords): number {
 
 /** `oldest` after a copy was made. A read-modify-write, so that the copy is ordered before it; see shared-log.ts. */
 export function reloadOldest(log: LogWords): number {
+  if (log.readOnly) return loadOldest(log);
   return toPosition(Atomics.add(log.memory.i64, log.oldest, 0n), "oldest");
+}
+
+/**
+ * Copies `length` bytes from `offset` of the memory to the start of `bytes`, over which `words` is a view.
+ *
+ * Memory that can't be written allows no read-modify-write as second look. There each word is loaded atomically, so that
+ * all of the copy comes before the look, which is an atomic load, too; and the writer's stores come after its update of
+ * `oldest` as a whole, because it reads that update back (log-transaction.ts).
+ */
+export function copyBytes(log: LogWords, offset: number, length: number, bytes: Uint8Array, words: Int32Array): void {
+  if (!log.readOnly) {
+    bytes.set(log.memory.bytes.subarray(offset, offset + length));
+    return;
+  }
+  const { i32 } = log.memory;
+  const first = offset >>> 2;
+  // Records are multiples of 16 bytes, so there are no bytes but those of whole words.
+  for (let at = 0; at < length >>> 2; at++) words[at] = Atomics.load(i32, first + at);
 }
 
 /** Where the record that starts at `position` lies in `memory.bytes`. */

@@ -10,7 +10,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, statfsSync } from 
 import { SharedMemoryError } from "./errors.ts";
 import { HEADER_BYTES, IDENTITY_BYTES, MAX_CAPACITY_BYTES } from "./layout.ts";
 import { type SharedMemory, sharedMemoryOver } from "./memory.ts";
-import { MAP_SHARED, native, O_TMPFILE, PROT_READ_WRITE, systemError } from "./native.ts";
+import { MAP_SHARED, native, O_TMPFILE, PROT_READ, PROT_READ_WRITE, systemError } from "./native.ts";
 import { overlayFile } from "./overlay.ts";
 
 export type MappingKind = "koffi-view" | "shared-array-buffer" | "anonymous";
@@ -32,7 +32,7 @@ export interface OpenedFile {
 }
 
 const FILE_MODE = 0o600;
-const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
+const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Makes a file without a name, all its pages reserved and zero. Throws ERR_SHM_NO_SPACE, ERR_SHM_PERMISSION. */
 export function makeUnnamedFile(directory: string, sizeBytes: number): OpenedFile {
@@ -66,13 +66,18 @@ export function publishFile(fd: number, path: string): boolean {
   return error === 0;
 }
 
+export interface OpenFileOptions {
+  /** For {@link mapFileReadOnly} alone. */
+  readonly readOnly?: boolean;
+}
+
 /** Opens an existing file. `undefined`: there is none. */
-export function openFile(path: string): OpenedFile | undefined {
+export function openFile(path: string, options: OpenFileOptions = {}): OpenedFile | undefined {
   native();
   let fd: number;
   try {
     // Non-blocking, so that a device or pipe put there can't hang the opener.
-    fd = openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+    fd = openSync(path, (options.readOnly ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw fileError("open", path, cause);
@@ -115,8 +120,17 @@ export function mapFile(file: OpenedFile, overlay: boolean): Mapping {
       release: overlaid.release,
     };
   }
+  return mapView(file, PROT_READ_WRITE);
+}
+
+/** Maps the whole file so that nobody can change it through this mapping: a store is a SIGSEGV. */
+export function mapFileReadOnly(file: OpenedFile): Mapping {
+  return mapView(file, PROT_READ);
+}
+
+function mapView(file: OpenedFile, protection: number): Mapping {
   const { mmap, munmap, view, errno } = native();
-  const address = mmap(0, file.sizeBytes, PROT_READ_WRITE, MAP_SHARED, file.fd, 0);
+  const address = mmap(0, file.sizeBytes, protection, MAP_SHARED, file.fd, 0);
   if (address === -1) throw systemError(`can't map ${file.sizeBytes} bytes`, errno(), { sizeBytes: file.sizeBytes });
   const buffer = view(address, file.sizeBytes);
   return {

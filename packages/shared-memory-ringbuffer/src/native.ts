@@ -11,6 +11,7 @@ import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
 import { SharedMemoryError } from "./errors.ts";
 
+export const PROT_READ = 1;
 export const PROT_READ_WRITE = 3;
 export const MAP_SHARED = 0x01;
 export const MAP_PRIVATE = 0x02;

@@ -24,6 +24,7 @@ import { Segment, type SegmentParts } from "./segment.ts";
 import { clearIfClosed } from "./segment-files.ts";
 import { isMarkedClosed, isSameFile, reapDead, unlinkClosed } from "./segment-life.ts";
 import { segmentPath } from "./segment-name.ts";
+import { type ObserveOptions, observeSegment, type SegmentObserver } from "./segment-observer.ts";
 import { type ObjectInfo, planSegment, type SegmentPlan, type SegmentSpec } from "./segment-spec.ts";
 
 export interface SegmentOptions {
@@ -58,14 +59,25 @@ export function createSegment(name: string, spec: SegmentSpec, options: SegmentO
 }
 
 /** Opens an existing named segment. Throws ERR_SHM_NOT_FOUND, or whatever is wrong with what stands there. */
-export function openSegment(name: string, options: SegmentOptions = {}): Segment {
+export function openSegment(name: string, options?: SegmentOptions & { readonly readOnly?: false }): Segment;
+/** With `readOnly`: looks at it without taking part. See {@link SegmentObserver}. */
+export function openSegment(name: string, options: ObserveOptions & { readonly readOnly: true }): SegmentObserver;
+export function openSegment(
+  name: string,
+  options: SegmentOptions & { readonly readOnly?: boolean } = {},
+): Segment | SegmentObserver {
   const path = segmentPath(name, options.directory);
   requireIdentity();
+  if (options.readOnly) {
+    const observer = observeSegment(name, options);
+    if (observer === undefined) throw notFound(name, path);
+    return observer;
+  }
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const opened = tryOpen(name, path, options);
     if (opened instanceof Segment) return opened;
     if (opened === "missing") {
-      throw new SharedMemoryError("ERR_SHM_NOT_FOUND", `there is no segment ${name} (${path})`, { name, path });
+      throw notFound(name, path);
     }
   }
   throw tooManyAttempts(name, path);
@@ -275,6 +287,10 @@ function requireIdentity(): void {
     "named segments are not supported here: /proc is not mounted, so nobody could tell the living from the dead",
     { reason: "/proc is not mounted" },
   );
+}
+
+function notFound(name: string, path: string): SharedMemoryError {
+  return new SharedMemoryError("ERR_SHM_NOT_FOUND", `there is no segment ${name} (${path})`, { name, path });
 }
 
 function tooManyAttempts(name: string, path: string): SharedMemoryError {

@@ -12,7 +12,7 @@ import {
   MAX_PARTICIPANT_SLOTS,
   objectsOffset,
 } from "./layout.ts";
-import { REGION_ALIGNMENT_BYTES, type Region } from "./memory.ts";
+import { REGION_ALIGNMENT_BYTES, type Region, type SharedMemory } from "./memory.ts";
 
 /** What an object is. The number is what the directory stores. */
 export const OBJECT_KINDS = { ring: 1, log: 2, region: 3 } as const;
@@ -48,6 +48,20 @@ export interface SegmentPlan {
 }
 
 const OBJECT_ID = new RegExp(`^[A-Za-z0-9._-]{1,${ENTRY_ID_BYTES}}$`);
+
+/** The part of the memory that belongs to an object. Throws ArgumentError when there is none of that id and kind. */
+export function findRegion(
+  memory: SharedMemory,
+  objects: readonly ObjectInfo[],
+  id: string,
+  kind: ObjectKind | undefined,
+): Region {
+  const object = objects.find((each) => each.id === id);
+  if (object === undefined || (kind !== undefined && object.kind !== kind)) {
+    throw new ArgumentError(`the segment has no ${kind ?? "object"} ${JSON.stringify(id)}`, { id, kind });
+  }
+  return { memory, offsetBytes: object.offsetBytes, sizeBytes: object.sizeBytes };
+}
 
 export function isObjectId(id: string): boolean {
   return OBJECT_ID.test(id);

@@ -24,7 +24,7 @@ import type { Participant, ParticipantInfo, ParticipantTable } from "./participa
 import type { WaitStrategy } from "./ring-wait.ts";
 import { closeAndUnlink, isMarkedClosed, type ReapHook, reapDead } from "./segment-life.ts";
 import { pipePath } from "./segment-name.ts";
-import type { ObjectInfo, ObjectKind } from "./segment-spec.ts";
+import { findRegion, type ObjectInfo, type ObjectKind } from "./segment-spec.ts";
 import { SleepState } from "./sleep-state.ts";
 import { Waiter } from "./wait-strategy.ts";
 
@@ -103,11 +103,7 @@ export class Segment {
 
   /** The part of the memory that belongs to an object. Throws ArgumentError when there is none of that id and kind. */
   region(id: string, kind?: ObjectKind): Region {
-    const object = this.objects.find((each) => each.id === id);
-    if (object === undefined || (kind !== undefined && object.kind !== kind)) {
-      throw new ArgumentError(`the segment has no ${kind ?? "object"} ${JSON.stringify(id)}`, { id, kind });
-    }
-    return { memory: this.memory, offsetBytes: object.offsetBytes, sizeBytes: object.sizeBytes };
+    return findRegion(this.memory, this.objects, id, kind);
   }
 
   /** Everybody who takes part, dead ones that nobody has swept yet included. Costs some 15 µs for each. */

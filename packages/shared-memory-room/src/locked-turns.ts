@@ -169,7 +169,7 @@ export class LockedTurns {
     this.#retryMs = FIRST_RETRY_MS;
     this.trace("lock", () => (grant.recovered ? "recovered: its holder died inside" : ""));
 
-    let settle: readonly (() => void)[];
+    let settle: readonly (() => void)[] | undefined;
     try {
       this.#options.catchUp();
       for (let index = 0; index < MAX_TASKS_A_LOCK; index++) this.#queue[index]?.before?.();
@@ -177,7 +177,9 @@ export class LockedTurns {
       const written = this.#log.transaction((log) => this.#work(log));
       settle = written.ok ? written.value : [];
     } finally {
-      mutex.unlock();
+      // Whoever couldn't catch up hasn't repaired anything: the next owner is told as well.
+      if (settle === undefined) mutex.unlockUnrepaired();
+      else mutex.unlock();
       this.trace("unlock", () => "");
       this.#tellSteps();
     }

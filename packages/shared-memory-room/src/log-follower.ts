@@ -42,9 +42,15 @@ export class LogFollower implements Follower {
     return { epoch: this.#epoch, seq: this.#reader.position };
   }
 
-  /** Whether a turn would bring anything. */
+  /** Whether a turn would bring anything. Looks at shared memory, so it may find the log corrupt: then it fails. */
   get hasMore(): boolean {
-    return !this.#stopped && (this.#startsLost || this.#reader.position !== this.#log.tail());
+    if (this.#stopped) return false;
+    try {
+      return this.#startsLost || this.#reader.position !== this.#log.tail();
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
   }
 
   stop(): void {

@@ -4,7 +4,7 @@
  *
  * - A record of the log is the encoded event frame; position, prev and time are filled in where the frame lies.
  * - `seq` is where the record ends in the log, in bytes from its beginning; it never wraps. The epoch is the segment's.
- * - Writing is `locked-turns.ts`, names are `shared-roster.ts`, following is `log-follower.ts`; this file ties them together.
+ * - Writing is `locked-turns.ts`, names are `shared-roster.ts`, following is `followers.ts`; this file ties them together.
  * - A process killed at any point costs the others nothing but old records. Its names are released by whoever notices
  *   first: the next to open the segment, or a process in it, which looks about once a second.
  * - The last to close removes the segment, unless it is told to keep it.
@@ -28,15 +28,15 @@ import {
 } from "@parley/chat-room";
 import {
   CorruptSegmentError,
-  EventLoopDoorbell,
   type LogTransaction,
   type MappingKind,
   type Segment,
   SharedLog,
 } from "shared-memory-ringbuffer";
+import { Followers } from "./followers.ts";
 import { KnownEvents } from "./known-events.ts";
 import { LockedTurns } from "./locked-turns.ts";
-import { assertLogEvent, LogFollower } from "./log-follower.ts";
+import { assertLogEvent } from "./log-follower.ts";
 import { LOG_OBJECT, ROSTER_OBJECT } from "./room-segment.ts";
 import { RosterTable } from "./roster-table.ts";
 import { SharedRoster } from "./shared-roster.ts";
@@ -71,12 +71,10 @@ export class SharedMemoryRoomLog implements RoomLog {
   readonly #known = new KnownEvents();
   /** `#known` has everything up to here. */
   #knownSeq = 0;
-  readonly #followers = new Set<LogFollower>();
+  readonly #followers: Followers;
   readonly #marksRead: boolean;
   readonly #onTrace: OnTrace | undefined;
   readonly #reapTimer: NodeJS.Timeout;
-  #doorbell: EventLoopDoorbell | undefined;
-  #pump: NodeJS.Immediate | undefined;
   #failure: RoomLogError | undefined;
   #closed = false;
 
@@ -89,6 +87,7 @@ export class SharedMemoryRoomLog implements RoomLog {
     this.#onTrace = options.onTrace;
     const region = segment.region(LOG_OBJECT, "log");
     this.#log = new SharedLog(region, { mutex: segment.mutex });
+    this.#followers = new Followers(segment, this.#log, (events, { seq }) => this.#wasRead(events, seq));
     this.#table = new RosterTable(segment.region(ROSTER_OBJECT, "region"));
     this.#turns = new LockedTurns({
       mutex: segment.mutex,
@@ -205,15 +204,7 @@ export class SharedMemoryRoomLog implements RoomLog {
 
   follow(after: Position, listener: LogListener): Follower {
     this.#assertUsable();
-    const follower = new LogFollower(this.#log, this.epoch, after, listener, () => this.#followers.delete(follower));
-    this.#followers.add(follower);
-    this.#segment.me.setReader(true);
-    this.#doorbell ??= new EventLoopDoorbell(this.#segment, {
-      onRing: () => this.#turnOfFollowers(),
-      hasWork: () => this.#followersHaveMore(),
-    });
-    this.#turnSoon();
-    return follower;
+    return this.#followers.add(after, listener);
   }
 
   /** Stops following and writing; what waits for the lock is rejected. `keep`: the last to leave leaves the segment. */
@@ -222,8 +213,7 @@ export class SharedMemoryRoomLog implements RoomLog {
     this.#closed = true;
     this.#turns.end(new RoomLogError("CLOSED", "the log was closed"));
     clearInterval(this.#reapTimer);
-    clearImmediate(this.#pump);
-    for (const follower of [...this.#followers]) follower.stop();
+    this.#followers.stop();
     this.#segment.close(options);
     this.#onTrace?.("detach", this.label, Date.now());
   }
@@ -255,32 +245,10 @@ export class SharedMemoryRoomLog implements RoomLog {
     return isWhole;
   }
 
-  #turnSoon(): void {
-    this.#pump ??= setImmediate(() => {
-      this.#pump = undefined;
-      this.#turnOfFollowers();
-    });
-  }
-
-  /** One bite for each follower; then another turn, or sleep until the doorbell rings. */
-  #turnOfFollowers(): void {
-    for (const follower of [...this.#followers]) {
-      const events = follower.turn();
-      if (events === 0) continue;
-      if (this.#marksRead) this.markRead(follower.position.seq);
-      this.#onTrace?.("read", `${events} events, up to position ${follower.position.seq}`, Date.now());
-    }
+  #wasRead(events: number, seq: number): void {
     if (this.#closed) return;
-    let slowest = Number.POSITIVE_INFINITY;
-    for (const { position } of this.#followers) slowest = Math.min(slowest, position.seq);
-    if (slowest !== Number.POSITIVE_INFINITY) this.#segment.me.publishCursor(slowest);
-    if (this.#followersHaveMore()) this.#turnSoon();
-    else this.#doorbell?.arm();
-  }
-
-  #followersHaveMore(): boolean {
-    for (const follower of this.#followers) if (follower.hasMore) return true;
-    return false;
+    if (this.#marksRead) this.markRead(seq);
+    this.#onTrace?.("read", `${events} events, up to position ${seq}`, Date.now());
   }
 
   /** Looks for dead participants, without the lock unless there are any. */
@@ -305,8 +273,10 @@ export class SharedMemoryRoomLog implements RoomLog {
   /** The lock is held, by `reapDead` or by `close`. */
   #sweepNames(): void {
     if (this.#failure !== undefined) return;
+    this.#turns.trace("lock", () => "to release the names of the dead");
     try {
       this.roster.sweep();
+      this.#turns.trace("unlock", () => "");
     } catch (error) {
       // Not to be thrown into the sweep of the segment, which must go on.
       queueMicrotask(() => this.#fail(error as Error));
@@ -321,7 +291,7 @@ export class SharedMemoryRoomLog implements RoomLog {
     });
     clearInterval(this.#reapTimer);
     this.#turns.end(this.#failure);
-    for (const follower of [...this.#followers]) follower.fail(this.#failure);
+    this.#followers.fail(this.#failure);
   }
 
   #assertUsable(): void {

@@ -7,6 +7,7 @@ import {
   randomMessageId,
   randomSessionId,
 } from "@parley/chat-protocol";
+import { openSegment } from "shared-memory-ringbuffer";
 import { afterEach, expect, test } from "vitest";
 import { openSharedMemoryRoomLog, type SharedMemoryRoomLog } from "../src/index.ts";
 import { createSegmentName } from "./segment-names.ts";
@@ -46,4 +47,29 @@ test("an event in the segment that was changed to something else is an error, no
     log?.follow({ epoch: log.epoch, seq: 0 }, { events: () => {}, lost: () => {}, failed: resolve });
   });
   expect(await failed).toMatchObject({ name: "RoomLogError", code: "LOG_UNAVAILABLE" });
+});
+
+test("a log whose words are overwritten fails its followers and its appends, and crashes nobody", async () => {
+  const name = createSegmentName();
+  log = openSharedMemoryRoomLog(name);
+  const segment = openSegment(name);
+  try {
+    const failed = new Promise<Error>((resolve) => {
+      log?.follow({ epoch: log.epoch, seq: 0 }, { events: () => {}, lost: () => {}, failed: resolve });
+    });
+    const { memory, offsetBytes } = segment.region("log");
+    memory.bytes.fill(0xff, offsetBytes, offsetBytes + 4096);
+    expect(await failed).toMatchObject({ name: "RoomLogError", code: "LOG_UNAVAILABLE" });
+    const frame = encode({
+      type: "left",
+      ...NOT_YET_LOGGED,
+      messageId: randomMessageId(),
+      room: "r",
+      name: "a",
+      reason: "quit",
+    });
+    await expect(log.append(randomSessionId(), frame)).rejects.toMatchObject({ code: "LOG_UNAVAILABLE" });
+  } finally {
+    segment.close();
+  }
 });

@@ -94,6 +94,34 @@ describe("a room of several processes", () => {
     expect(await all(second)).toEqual(heard);
   });
 
+  test("loses and tears nothing when four of them write as fast as they can", async () => {
+    const log = open(segment, { capacityBytes: 2 ** 24 });
+    const others = await Promise.all(Array.from({ length: 4 }, () => start(segment)));
+    const [rounds, texts] = [20, 500];
+    await Promise.all(
+      others.map(async (other, who) => {
+        for (let round = 0; round < rounds; round++) {
+          const said = Array.from(
+            { length: texts },
+            (_, index) => `${who}:${round * texts + index} ${"y".repeat(index % 97)}`,
+          );
+          await other.ask({ do: "append", texts: said });
+        }
+      }),
+    );
+    const events = await all(log);
+    expect(events).toHaveLength(others.length * rounds * texts);
+    const next = others.map(() => 0);
+    for (const [at, event] of events.entries()) {
+      const [, digit, index, filling] = /^(\d):(\d+) (y*)$/.exec(textOf(event)) as RegExpExecArray;
+      const who = Number(digit);
+      expect(Number(index)).toBe(next[who]);
+      next[who] = Number(index) + 1;
+      expect(filling).toHaveLength((Number(index) % texts) % 97);
+      expect(event.prev).toBe(at === 0 ? 0 : events[at - 1]?.position.seq);
+    }
+  });
+
   test("lets one name be held once, whichever process asks", async () => {
     const others = [await start(segment), await start(segment), await start(segment)];
     const outcomes = await Promise.all(others.map((other) => other.ask<ClaimOutcome>({ do: "claim", name: "Ada" })));
