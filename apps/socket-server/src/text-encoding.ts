@@ -37,6 +37,14 @@ function replyLine(message: Reply): string | undefined {
       return NAME_ERRORS.has(message.code) ? `${message.message}; try another name` : `error: ${message.message}`;
     case "disconnect":
       return message.message;
+    case "named":
+      return `you are ${message.name} now`;
+    case "people":
+      return `in ${message.room} (${message.total}): ${message.names.join(", ")}`;
+    case "goingAway":
+      return message.message;
+    case "end":
+    case "isTyping":
     case "ack":
     case "pong":
       return undefined;
@@ -44,7 +52,7 @@ function replyLine(message: Reply): string | undefined {
 }
 
 function eventLine(event: ChatEvent): string {
-  const name = displayText(event.name);
+  const name = "name" in event ? displayText(event.name) : "";
   switch (event.type) {
     case "message":
       return `${name}: ${displayText(event.text)}\n`;
@@ -52,5 +60,11 @@ function eventLine(event: ChatEvent): string {
       return `*** ${name} has joined the chat\n`;
     case "left":
       return `*** ${name} has left the chat\n`;
+    case "renamed":
+      return `*** ${name} is ${displayText(event.newName)} now\n`;
+    case "direct":
+      return `${name} (to you): ${displayText(event.text)}\n`;
+    case "presence":
+      return `*** ${event.people} people are here (${event.joined} came, ${event.left} went)\n`;
   }
 }

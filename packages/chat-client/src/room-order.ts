@@ -9,11 +9,12 @@ export type Place = "next" | "seen" | "after a gap";
 
 export class RoomOrder {
   #last: Position;
-  #hasEvents = false;
+  /** Seq of the last message: the chain of `prev` is that of messages. Undefined before the first event. */
+  #lastMessage: number | undefined;
 
-  /** `joinedAt` is WELCOME's position: that of the own JOINED, which is the first event to come. */
-  constructor(joinedAt: Position) {
-    this.#last = joinedAt;
+  /** `start` is where the own JOINED is, which is the first event to come, or where a resumed session goes on. */
+  constructor(start: Position) {
+    this.#last = start;
   }
 
   get last(): Position {
@@ -26,14 +27,15 @@ export class RoomOrder {
   }
 
   /** Where an event stands, which is the last one from here on unless it was seen before. */
-  place({ position, prev }: LogFields): Place {
+  place({ position, prev }: LogFields, isMessage: boolean): Place {
     const last = this.#last;
     const isSameEpoch = position.epoch === last.epoch;
-    const isJoined = isSameEpoch && position.seq === last.seq && !this.#hasEvents;
+    const isJoined = isSameEpoch && position.seq === last.seq && this.#lastMessage === undefined;
     if (isSameEpoch && position.seq <= last.seq && !isJoined) return "seen";
+    const hasGap = !isSameEpoch || (!isJoined && prev > (this.#lastMessage ?? last.seq));
     this.#last = position;
-    this.#hasEvents = true;
-    return isJoined || (isSameEpoch && prev === last.seq) ? "next" : "after a gap";
+    this.#lastMessage = isMessage ? position.seq : hasGap || this.#lastMessage === undefined ? prev : this.#lastMessage;
+    return hasGap ? "after a gap" : "next";
   }
 }
 

@@ -2,15 +2,7 @@
 
 import type { SessionId } from "@parley/chat-protocol";
 import { foldName } from "./names.ts";
-import type {
-  ClaimOutcome,
-  EnterOutcome,
-  Lease,
-  NameClaim,
-  RenameOutcome,
-  Roster,
-  RosterEntry,
-} from "./room-log.ts";
+import type { ClaimOutcome, EnterOutcome, Lease, NameClaim, RenameOutcome, Roster, RosterEntry } from "./room-log.ts";
 
 interface Holder {
   readonly sessionId: SessionId;

@@ -36,5 +36,7 @@ export function checkResumeToken(key: Uint8Array, subject: TokenSubject, token: 
 
 function macOf(key: Uint8Array, { sessionId, name, epoch }: TokenSubject): Buffer {
   // The name comes last, so that no two subjects give the same text.
-  return createHmac("sha256", key).update(`${epoch}:${sessionId}:${foldName(name)}`).digest();
+  return createHmac("sha256", key)
+    .update(`${epoch}:${sessionId}:${foldName(name)}`)
+    .digest();
 }

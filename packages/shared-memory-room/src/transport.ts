@@ -48,7 +48,8 @@ export async function transportOver(
   log: SharedMemoryRoomLog,
   handlers: TransportHandlers,
 ): Promise<SharedMemoryTransport> {
-  const hub = await ChatHub.start(log);
+  // A process that died has taken its sessions with it: there is nobody to resume them.
+  const hub = await ChatHub.start(log, { deathGraceMs: 0 });
   const decoder = new FrameDecoder();
   let outgoing: Uint8Array[] = [];
   let isDelivering = false;

@@ -202,7 +202,7 @@ describe("a process killed with -9", () => {
 
     // A claim sweeps the dead, so the name is free for it at once.
     const claim = { name: "eve", sessionId: randomSessionId() };
-    expect(await log.roster.claim(claim)).toEqual({ claimed: true, resumed: false });
+    expect(await log.roster.claim(claim)).toMatchObject({ claimed: true, resumed: false });
     await log.append(randomSessionId(), message("after"));
     const events = await all(log);
     expect(textOf(events.at(-1) as ChatEvent)).toBe("after");
@@ -261,7 +261,7 @@ describe("a process killed with -9", () => {
     await victim.ask({ do: "append", texts: ["last words"] });
     await victim.kill();
     const next = await start(segment);
-    expect(await next.ask({ do: "claim", name: "eve", join: true })).toEqual({ claimed: true, resumed: false });
+    expect(await next.ask({ do: "claim", name: "eve", join: true })).toMatchObject({ claimed: true, resumed: false });
     const log = open(segment);
     expect((await all(log)).map(textOf)).toEqual(["joined", "last words", "left", "joined"]);
   });
