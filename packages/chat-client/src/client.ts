@@ -75,7 +75,7 @@ export class ChatClient {
     });
     this.#channel = new Channel(url, {
       event: (event) => this.#event(event),
-      unknownEvent: (fields) => void this.#isNew(fields, false),
+      unknownEvent: (fields) => void this.#isNew(fields),
       fault: (error) => this.#emit({ type: "error", error }),
       ended: (reason) => this.#ended(reason),
     });
@@ -260,7 +260,7 @@ export class ChatClient {
   }
 
   #event(event: ChatEvent): void {
-    if (this.#welcome === undefined || !this.#isNew(event, event.type === "message")) return;
+    if (this.#welcome === undefined || !this.#isNew(event)) return;
     if (event.type !== "message" && event.type !== "joined" && event.type !== "left") return;
     if (event.type !== "message") {
       this.#emit({ ...event, own: event.name === this.name });
@@ -276,9 +276,9 @@ export class ChatClient {
   }
 
   /** False: it was received before. Tells of the gap in front of it, if there is one. */
-  #isNew(fields: LogFields, isMessage: boolean): boolean {
+  #isNew(fields: LogFields): boolean {
     const after = this.#order.last;
-    const place = this.#order.place(fields, isMessage);
+    const place = this.#order.place(fields);
     if (place === "after a gap") this.#emit({ type: "gap", after, before: fields.position });
     return place !== "seen";
   }

@@ -9,8 +9,7 @@ export type Place = "next" | "seen" | "after a gap";
 
 export class RoomOrder {
   #last: Position;
-  /** Seq of the last message: the chain of `prev` is that of messages. Undefined before the first event. */
-  #lastMessage: number | undefined;
+  #hasEvents = false;
 
   /** `start` is where the own JOINED is, which is the first event to come, or where a resumed session goes on. */
   constructor(start: Position) {
@@ -26,15 +25,18 @@ export class RoomOrder {
     return position.epoch === this.#last.epoch && position.seq > this.#last.seq;
   }
 
-  /** Where an event stands, which is the last one from here on unless it was seen before. */
-  place({ position, prev }: LogFields, isMessage: boolean): Place {
+  /**
+   * Where an event stands, which is the last one from here on unless it was seen before. `prev` names the room's last message
+   * before it: one that is above the last event seen was missed.
+   */
+  place({ position, prev }: LogFields): Place {
     const last = this.#last;
     const isSameEpoch = position.epoch === last.epoch;
-    const isJoined = isSameEpoch && position.seq === last.seq && this.#lastMessage === undefined;
+    const isJoined = isSameEpoch && position.seq === last.seq && !this.#hasEvents;
     if (isSameEpoch && position.seq <= last.seq && !isJoined) return "seen";
-    const hasGap = !isSameEpoch || (!isJoined && prev > (this.#lastMessage ?? last.seq));
+    const hasGap = !isSameEpoch || (!isJoined && prev > last.seq);
     this.#last = position;
-    this.#lastMessage = isMessage ? position.seq : hasGap || this.#lastMessage === undefined ? prev : this.#lastMessage;
+    this.#hasEvents = true;
     return hasGap ? "after a gap" : "next";
   }
 }

@@ -210,8 +210,8 @@ export interface IsTyping {
 export interface EventFields {
   readonly position: Position;
   /**
-   * Position (seq) of the room's previous MESSAGE, 0 if none is kept: something was missed exactly if it is above the last
-   * one that was received. Other events have a place in the order, but are no part of this chain.
+   * Position (seq) of the room's previous MESSAGE, 0 if none is kept: something was missed exactly if it is above the
+   * last event that was received of the room. Other events have a place in the order, but are no part of this chain.
    */
   readonly prev: number;
   /** When the log took the event, in ms of Unix time. */
