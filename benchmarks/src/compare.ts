@@ -12,7 +12,6 @@ import { PROFILES } from "./rig/profile.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
-const MIN_NODE_MAJOR = 24;
 const MAX_SEED = 2 ** 32 - 1;
 
 interface Flags {
@@ -90,20 +89,12 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-if (Number(process.versions.node.split(".")[0]) < MIN_NODE_MAJOR) {
-  process.stderr.write(
-    `compare needs Node ${MIN_NODE_MAJOR} or later and runs in ${process.version}: use "npm run compare", ` +
-      `after "npm ci" without --ignore-scripts\n`,
-  );
-  process.exitCode = EXIT_FAILURE;
-} else {
-  main().then(
-    (code) => {
-      process.exitCode = code;
-    },
-    (error: unknown) => {
-      process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-      process.exitCode = EXIT_FAILURE;
-    },
-  );
-}
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = EXIT_FAILURE;
+  },
+);

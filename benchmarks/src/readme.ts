@@ -1,14 +1,16 @@
 /**
  * Writes the result table of README.md from the committed example report, so that no figure there is typed by hand.
  *
- *     npm run readme              rewrites the part between the two markers
- *     npm run readme -- --check   exits 1 when it is stale
+ *     npm run readme                rewrites the part between the two markers
+ *     npm run readme -- --promote   makes reports/latest the example first
+ *     npm run readme -- --check     exits 1 when it is stale
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { REPOSITORY_ROOT } from "./env.ts";
 import { summary } from "./report/summary.ts";
 import type { Results } from "./results/types.ts";
+import { parseResults } from "./results/validate.ts";
 
 const BEGIN = "<!-- results: written by `npm run readme` from reports/example -->";
 const END = "<!-- end of results -->";
@@ -38,14 +40,33 @@ function resultsText(results: Results): string {
   ].join("\n");
 }
 
-if (import.meta.main) {
+/** Each trial with its own histogram: of use on the machine it was measured on, too much to commit. */
+const NOT_COMMITTED = "trials.ndjson";
+
+function promoteLatest(reports: string): void {
+  const example = path.join(reports, "example");
+  rmSync(example, { recursive: true, force: true });
+  cpSync(path.join(reports, "latest"), example, {
+    recursive: true,
+    filter: (source) => path.basename(source) !== NOT_COMMITTED,
+  });
+}
+
+function main(flags: readonly string[]): void {
+  const reports = path.join(REPOSITORY_ROOT, "reports");
   const readmePath = path.join(REPOSITORY_ROOT, "README.md");
-  const examplePath = path.join(REPOSITORY_ROOT, "reports/example/results.json");
+  if (flags.includes("--promote")) promoteLatest(reports);
   const before = readFileSync(readmePath, "utf8");
-  const after = withResults(before, JSON.parse(readFileSync(examplePath, "utf8")) as Results);
-  if (!process.argv.includes("--check")) writeFileSync(readmePath, after);
-  else if (before !== after) {
-    process.stderr.write("README.md is not what reports/example says: run `npm run readme`\n");
+  const after = withResults(before, parseResults(readFileSync(path.join(reports, "example/results.json"), "utf8")));
+  if (!flags.includes("--check")) writeFileSync(readmePath, after);
+  else if (before !== after) throw new Error("README.md is not what reports/example says: run `npm run readme`");
+}
+
+if (import.meta.main) {
+  try {
+    main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`error: ${(error as Error).message}\n`);
     process.exitCode = 1;
   }
 }

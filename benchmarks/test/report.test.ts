@@ -169,6 +169,22 @@ describe("the answer", () => {
     expect(third).not.toContain("×");
   });
 
+  it("advises what is better in each of two modes, though there is no one ratio", () => {
+    const run = syntheticRun({ seed: 3, trialNoise: 0.02 });
+    const scenarios = run.scenarios.map((scenario) => ({
+      ...scenario,
+      trials: scenario.trials.map((trial) =>
+        scenario.plan.id === SCENARIOS.throughput.id && trial.contender.startsWith("shm-") && trial.block % 2 === 0
+          ? { ...trial, durationMs: 4 * trial.durationMs }
+          : trial,
+      ),
+    }));
+    const [, text] = both(buildResults({ ...run, scenarios }).results);
+    expect(text).toMatch(
+      /As many messages a second.*\*\*Shared memory.*two modes, so no one ratio, but better in each/,
+    );
+  });
+
   it("fits a terminal: at most ten lines of table", () => {
     const { tableLines } = summary(built.results);
     expect(tableLines.length).toBeLessThanOrEqual(MAX_SUMMARY_LINES);

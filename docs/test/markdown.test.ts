@@ -35,12 +35,19 @@ describe("diagrams", async () => {
   });
 });
 
-/** GitHub's anchor of a heading: lower case, punctuation dropped, spaces as hyphens. */
-function anchorOf(heading: string): string {
-  return heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N} _-]/gu, "")
-    .replaceAll(" ", "-");
+/** GitHub's anchors of a document: lower case, punctuation dropped, spaces as hyphens, repeated ones numbered. */
+function anchorsOf(document: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ""] of document.matchAll(/^#+ (.*)$/gm)) {
+    const plain = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-");
+    let anchor = plain;
+    for (let repeat = 1; anchors.has(anchor); repeat++) anchor = `${plain}-${repeat}`;
+    anchors.add(anchor);
+  }
+  return anchors;
 }
 
 test.each(documents)("relative links of %s lead somewhere", (path, text) => {
@@ -51,10 +58,7 @@ test.each(documents)("relative links of %s lead somewhere", (path, text) => {
     const resolved = file === "" ? join(root, path) : join(root, dirname(path), file);
     expect(existsSync(resolved), `${path}: ${target}`).toBe(true);
     if (anchor !== undefined && resolved.endsWith(".md")) {
-      const headings = [...readFileSync(resolved, "utf8").matchAll(/^#+ (.*)$/gm)].map((heading) =>
-        anchorOf(heading[1] as string),
-      );
-      expect(headings, `${path}: ${target}`).toContain(anchor);
+      expect(anchorsOf(readFileSync(resolved, "utf8")), `${path}: ${target}`).toContain(anchor);
     }
   }
 });

@@ -1,14 +1,18 @@
 /**
- * What binary and text connections have in common: a socket on one side, a session on the other.
+ * What binary, WebSocket and text connections have in common: a transport on one side, a session on the other.
  *
- * - Reading pauses while the session is busy, and while the peer doesn't read its answers.
+ * - Reading pauses while the session is busy, while the peer doesn't read its answers, and until the next second for who
+ *   has sent more than is allowed in this one.
  * - After `end` whatever still arrives is read and dropped: closing a socket with unread bytes would reset it, and the
  *   last frame could be lost on the way.
  */
 
+import type { DisconnectCodeName } from "@parley/chat-protocol";
 import type { Connection, Encoding, Session } from "@parley/chat-room";
 import type { ChatContext, Handler } from "./handler.ts";
 import { OutgoingQueue } from "./outgoing-queue.ts";
+import { RateWindow } from "./rate-window.ts";
+import { Traffic } from "./traffic.ts";
 
 /** A peer with so many unread answers isn't listened to until it has read them. */
 const PAUSE_AT_BYTES = 256 * 1024;
@@ -17,19 +21,25 @@ export abstract class ChatConnection implements Connection, Handler {
   readonly encoding: Encoding;
   readonly peer: string;
   protected readonly session: Session;
+  protected readonly traffic: Traffic;
   readonly #context: ChatContext;
   readonly #queue: OutgoingQueue;
+  readonly #rate: RateWindow | undefined;
+  /** Runs while reading is put off to the next second. */
+  #throttle: NodeJS.Timeout | undefined;
   #hasEnded = false;
 
   constructor(context: ChatContext, encoding: Encoding) {
     this.#context = context;
     this.encoding = encoding;
     this.peer = context.peer;
+    this.traffic = context.traffic;
+    this.#rate = context.rateLimits === undefined ? undefined : new RateWindow(context.rateLimits);
     this.#queue = new OutgoingQueue(
-      context.socket,
+      context.link,
       context.flusher,
       context.queueLimits,
-      () => this.session.disconnect("SLOW_CONSUMER", "you read too slowly; reconnect to go on"),
+      () => this.disconnect("SLOW_CONSUMER", "you read too slowly; reconnect to go on"),
       () => this.ready(),
     );
     this.session = context.hub.connect(this);
@@ -42,6 +52,8 @@ export abstract class ChatConnection implements Connection, Handler {
 
   data(chunk: Buffer): void {
     if (this.#hasEnded) return;
+    this.traffic.receivedBytes += chunk.length;
+    if (this.#rate?.tookBytes(chunk.length, performance.now())) this.#readNoMoreThisSecond();
     this.take(chunk);
     this.#pauseIfBusy();
   }
@@ -52,11 +64,12 @@ export abstract class ChatConnection implements Connection, Handler {
 
   closed(): void {
     this.#hasEnded = true;
+    clearTimeout(this.#throttle);
     this.session.closed();
   }
 
   handshakeIsOver(): void {
-    if (this.session.state === "greeting") this.session.disconnect("HANDSHAKE_TIMEOUT", "no name was given in time");
+    if (this.session.state === "greeting") this.disconnect("HANDSHAKE_TIMEOUT", "no name was given in time");
   }
 
   checkStall(nowMs: number): void {
@@ -70,19 +83,47 @@ export abstract class ChatConnection implements Connection, Handler {
   end(): void {
     this.#hasEnded = true;
     this.#queue.end();
-    this.#context.socket.resume();
+    this.#context.link.resume();
   }
 
   ready(): void {
     if (this.#hasEnded || !this.takeKept() || this.#isBusy) return;
-    if (this.#context.socket.isPaused()) this.#context.socket.resume();
+    if (this.#context.link.isPaused()) this.#context.link.resume();
+  }
+
+  protected get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Counts a request that has arrived whole. False: it was refused, being one too many in this second. */
+  protected admitRequest(correlationId: number): boolean {
+    this.traffic.requests++;
+    if (this.#rate === undefined || this.#rate.takeRequest(performance.now())) return true;
+    this.traffic.rateLimited++;
+    this.session.refuse("RATE_LIMITED", "too much at once; this was not done, slow down", correlationId);
+    this.#readNoMoreThisSecond();
+    return false;
+  }
+
+  protected disconnect(code: DisconnectCodeName, message: string): void {
+    if (this.session.state !== "ended") Traffic.count(this.traffic.disconnects, code);
+    this.session.disconnect(code, message);
   }
 
   get #isBusy(): boolean {
-    return this.session.busy || this.#queue.pendingBytes >= PAUSE_AT_BYTES;
+    return this.#throttle !== undefined || this.session.busy || this.#queue.pendingBytes >= PAUSE_AT_BYTES;
   }
 
   #pauseIfBusy(): void {
-    if (!this.#hasEnded && this.#isBusy) this.#context.socket.pause();
+    if (!this.#hasEnded && this.#isBusy) this.#context.link.pause();
+  }
+
+  #readNoMoreThisSecond(): void {
+    if (this.#throttle !== undefined || this.#rate === undefined) return;
+    this.traffic.throttled++;
+    this.#throttle = setTimeout(() => {
+      this.#throttle = undefined;
+      this.ready();
+    }, this.#rate.remainingMs(performance.now()));
   }
 }

@@ -1,93 +1,140 @@
 /**
  * The command line of the server.
  *
- * - Exit codes: 0 stopped as asked, 1 could not run, 2 a mistake in the arguments.
- * - SIGTERM or SIGINT stops in order; a second one exits at once, with 1.
+ * - Exit codes: 0 stopped as asked, 1 could not run, 2 a mistake in the settings.
+ * - SIGTERM or SIGINT stops in order; a second one exits at once, with 1. SIGHUP reads certificate and tokens again.
  * - stdout has where it listens (with --json as one line of JSON), stderr the log.
  */
 
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { createLogger, LOG_LEVELS, type LogLevel } from "./logging.ts";
-import {
-  DEFAULT_GRACE_MS,
-  DEFAULT_HANDSHAKE_TIMEOUT_MS,
-  DEFAULT_HOST,
-  DEFAULT_PORT,
-  type RunningServer,
-  startServer,
-} from "./server.ts";
-
-interface CliOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly echo?: true;
-  readonly maxClients?: number;
-  readonly graceMs: number;
-  readonly json?: true;
-  readonly logLevel: LogLevel;
-}
-
-const MAX_PORT = 65_535;
-/** The longest that a Node timer can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+import { Command, CommanderError, Option } from "commander";
+import { CONFIG_FLAG, CONFIG_VARIABLE, SettingError, settingsFrom } from "./configuration.ts";
+import { formatListenAddress, isLocal, type ListenAddress } from "./listen-address.ts";
+import { createLogger } from "./logging.ts";
+import { type Resources, readResources } from "./resources.ts";
+import { type RunningServer, startServer } from "./server.ts";
+import { serverOptionsFrom } from "./server-options.ts";
+import { defaultOf, flagOf, rangeOf, SETTING_KEYS, SETTINGS, type Settings } from "./settings.ts";
 
 const EXAMPLES = `
+Every setting can also be given in the environment (--max-clients is PARLEY_MAX_CLIENTS) and in a JSON file
+(maxClients), see --config. Flags win over the environment, the environment over the file.
+
 Examples:
   $ npm run serve                                  the chat on 127.0.0.1:8080
   $ npm run serve -- --port 0 --json               any free port, told as one line of JSON
   $ npm run serve -- --host 0.0.0.0 --port 9000    for other machines too
+  $ npm run serve -- --listen 127.0.0.1:8080 --listen unix:/run/parley/chat.sock
+  $ npm run serve -- --tls-self-signed             TLS next to everything else, for development
+  $ npm run serve -- --config /etc/parley.json --log-level warn
   $ npm run serve -- --echo                        every byte comes back
 
 Join it:
   $ nc 127.0.0.1 8080                              your name first, then what you say; /quit leaves
   $ npm run -s chat -- tcp://127.0.0.1:8080 --name ada
+  $ curl -H 'X-Parley-Name: ada' -H 'Content-Type: text/plain' -d hi http://127.0.0.1:8080/rooms/lobby/messages
+
+Signals: TERM and INT stop in order, a second one at once; HUP reads certificate and tokens again.
+Exit codes: 0 stopped as asked, 1 could not run, 2 a mistake in the settings.
 `;
 
 export async function main(argv: readonly string[]): Promise<void> {
+  const command = commandFromSettings();
+  let settings: Settings;
+  try {
+    command.parse(argv);
+    const { config, ...flags } = command.opts<Record<string, unknown>>();
+    settings = settingsFrom({
+      flags,
+      ...(config === undefined ? {} : { configPath: config as string }),
+      environment: process.env,
+    });
+  } catch (error) {
+    if (error instanceof SettingError) complain(error.message);
+    else if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
+    return;
+  }
+  await run(settings);
+}
+
+function commandFromSettings(): Command {
   const command = new Command("socket-server")
-    .description("The TCP chat server: binary frames and text lines on one port.")
-    .option("--host <address>", "address to listen on", DEFAULT_HOST)
-    .option("--port <number>", "port to listen on; 0 for any free one", wholeNumber(0, MAX_PORT), DEFAULT_PORT)
-    .option("--echo", "echo mode: every byte comes back, there is no chat")
-    .option("--max-clients <number>", "the most people at once", wholeNumber(1, Number.MAX_SAFE_INTEGER))
-    .option("--grace-ms <number>", "the most time for stopping", wholeNumber(0, MAX_TIMEOUT_MS), DEFAULT_GRACE_MS)
-    .option("--json", "one line of JSON on stdout when ready, and the log as JSON")
-    .addOption(new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"))
+    .description("The chat server: binary frames, text lines, TLS, WebSocket and HTTP on one port.")
+    .addOption(new Option(`${CONFIG_FLAG} <file>`, `settings as a JSON object (${CONFIG_VARIABLE} in the environment)`))
     .addHelpText("after", EXAMPLES)
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(`socket-server: ${text.replace(/^error: /, "")}`),
     });
-  try {
-    command.parse(argv);
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    process.exitCode = error.exitCode === 0 ? 0 : 2;
-    return;
+  for (const key of SETTING_KEYS) {
+    const setting = SETTINGS[key];
+    const about = `${setting.description} (default: ${defaultOf(setting)})`;
+    switch (setting.type) {
+      case "yes or no":
+        command.addOption(new Option(flagOf(key), about));
+        command.addOption(new Option(flagOf(key).replace("--", "--no-")).default(undefined).hideHelp());
+        break;
+      case "list":
+        command.addOption(
+          new Option(`${flagOf(key)} <${setting.placeholder ?? "text"}>`, `${about}; may be repeated`).argParser(
+            (item: string, items: readonly string[] | undefined) => [...(items ?? []), item],
+          ),
+        );
+        break;
+      case "text":
+        command.addOption(new Option(`${flagOf(key)} <${setting.placeholder ?? "text"}>`, about));
+        break;
+      case "choice":
+        command.addOption(new Option(`${flagOf(key)} <choice>`, `${about}; one of ${rangeOf(setting)}`));
+        break;
+      case "whole number":
+        command.addOption(new Option(`${flagOf(key)} <number>`, about));
+    }
   }
-  await run(command.opts<CliOptions>());
+  return command;
 }
 
-async function run(options: CliOptions): Promise<void> {
-  const readable = process.stderr.isTTY === true && options.json !== true;
-  const logger = createLogger({ level: options.logLevel, readable });
+async function run(settings: Settings): Promise<void> {
+  const readable = process.stderr.isTTY === true && !settings.json;
+  const logger = createLogger({ level: settings.logLevel, readable });
+  let resources: Resources;
   let server: RunningServer;
   try {
-    server = await startServer({ ...options, logger });
+    resources = await readResources(settings);
+    server = await startServer({ ...serverOptionsFrom(settings, resources), processMetrics: true, logger });
   } catch (error) {
-    process.stderr.write(`socket-server: ${reasonOf(error as NodeJS.ErrnoException, options)}\n`);
+    complain(reasonOf(error as NodeJS.ErrnoException));
     process.exitCode = 1;
     return;
+  }
+  const { fingerprint, secureContext } = resources;
+  if (fingerprint !== undefined)
+    logger.info({ fingerprint }, "TLS with a self-signed certificate, for development only");
+  const exposed = server.addresses.filter((address) => !isLocal(address)).map(formatListenAddress);
+  if (exposed.length > 0 && secureContext() === undefined) {
+    logger.warn(
+      { listens: exposed },
+      "other machines can connect, and without TLS what is said can be read on the way",
+    );
   }
   stopOnSignals(server, (signal) =>
     logger.info({ signal, sessions: server.sessionCount }, "stopping; a second signal exits at once"),
   );
-  const { host, port } = server;
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify({ event: "listening", host, port, pid: process.pid })}\n`);
+  process.on("SIGHUP", () => {
+    try {
+      resources.reload();
+      logger.info({}, "certificate and tokens were read again");
+    } catch (err) {
+      logger.error({ err }, "certificate and tokens stay as they were");
+    }
+  });
+  if (settings.json) {
+    const { host, port, addresses } = server;
+    const listens = addresses.map(formatListenAddress);
+    process.stdout.write(`${JSON.stringify({ event: "listening", host, port, pid: process.pid, listens })}\n`);
   } else {
-    process.stdout.write(greeting(host, port, options.echo === true));
+    process.stdout.write(greeting(server.addresses, settings));
   }
 }
 
@@ -101,7 +148,7 @@ function stopOnSignals(server: RunningServer, onStop: (signal: string) => void):
       server.close().then(
         () => process.exit(0),
         (error: Error) => {
-          process.stderr.write(`socket-server: could not stop in order: ${error.message}\n`);
+          complain(`could not stop in order: ${error.message}`);
           process.exit(1);
         },
       );
@@ -109,43 +156,56 @@ function stopOnSignals(server: RunningServer, onStop: (signal: string) => void):
   }
 }
 
-function greeting(host: string, port: number, isEcho: boolean): string {
-  const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host;
-  const address = reachable.includes(":") ? `[${reachable}]:${port}` : `${reachable}:${port}`;
-  const lines = [`socket-server (pid ${process.pid}) listens on ${host} port ${port}; Ctrl-C stops it`, ""];
-  if (isEcho) lines.push("Every byte comes back:", `  nc ${reachable} ${port}`);
+function greeting(addresses: readonly ListenAddress[], settings: Settings): string {
+  const lines = addresses.map((address) => {
+    const where = address.path === undefined ? `${address.host} port ${address.port}` : formatListenAddress(address);
+    return `socket-server (pid ${process.pid}) listens on ${where}; Ctrl-C stops it`;
+  });
+  lines.push("");
+  const [first] = addresses;
+  if (first === undefined) return "";
+  const [netcat, url] = waysIn(first);
+  if (settings.echo) lines.push("Every byte comes back:", `  ${netcat}`);
   else {
     lines.push(
       "Join from another terminal:",
-      `  nc ${reachable} ${port}`,
-      `  npm run -s chat -- tcp://${address} --name ada`,
-      `With nc, type your name first (within ${DEFAULT_HANDSHAKE_TIMEOUT_MS / 1000} s), then what you say; /quit leaves.`,
+      `  ${netcat}`,
+      `  npm run -s chat -- ${url} --name ada`,
+      `With nc, type your name first (within ${settings.handshakeTimeoutMs / 1000} s), then what you say; /quit leaves.`,
     );
   }
   return `${lines.join("\n")}\n\n`;
 }
 
-function reasonOf(error: NodeJS.ErrnoException, { host, port }: CliOptions): string {
+/** A command line for nc, and a URL for clients. */
+function waysIn(address: ListenAddress): readonly [netcat: string, url: string] {
+  if (address.path !== undefined) return [`nc -U ${address.path}`, `unix://${address.path}`];
+  const { host, port } = address;
+  const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host;
+  return [`nc ${reachable} ${port}`, `tcp://${formatListenAddress({ host: reachable, port })}`];
+}
+
+/** What can't be read, or where it can't listen. */
+function reasonOf(error: NodeJS.ErrnoException & { address?: string; port?: number; path?: string }): string {
+  if (error.syscall !== "listen" && error.syscall !== "getaddrinfo" && error.syscall !== "bind") return error.message;
+  const host = error.address ?? (error as { hostname?: string }).hostname;
+  const isPath = error.port === undefined || error.port < 0;
   switch (error.code) {
     case "EADDRINUSE":
-      return `port ${port} on ${host} is in use; choose another with --port, or 0 for any free one`;
+      if (isPath) return `another server listens on ${error.address}`;
+      return `port ${error.port} on ${host} is in use; choose another with --port, or 0 for any free one`;
     case "EACCES":
-      return `listening on port ${port} is not allowed to this user; choose one above 1023`;
+      if (isPath) return `listening on ${error.address} is not allowed to this user`;
+      return `listening on port ${error.port} is not allowed to this user; choose one above 1023`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return `${host} is not an address of this machine`;
     default:
-      return `can't listen on ${host} port ${port}: ${error.message}`;
+      return `can't listen on ${host}${isPath ? "" : ` port ${error.port}`}: ${error.message}`;
   }
 }
 
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(
-      max === Number.MAX_SAFE_INTEGER ? `It must be a whole number, at least ${min}.` : `It must be ${min} to ${max}.`,
-    );
-  };
+function complain(message: string): void {
+  process.stderr.write(`socket-server: ${message}\n`);
 }

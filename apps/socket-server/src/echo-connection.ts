@@ -11,19 +11,20 @@ export class EchoConnection implements Handler {
 
   constructor(context: ConnectionContext) {
     this.#context = context;
-    const { socket, flusher, queueLimits } = context;
+    const { link, flusher, queueLimits } = context;
     this.#queue = new OutgoingQueue(
-      socket,
+      link,
       flusher,
       queueLimits,
-      () => socket.destroy(),
-      () => socket.resume(),
+      () => link.destroy(),
+      () => link.resume(),
     );
   }
 
   data(chunk: Buffer): void {
+    this.#context.traffic.receivedBytes += chunk.length;
     this.#queue.send(chunk);
-    if (this.#queue.pendingBytes >= PAUSE_AT_BYTES) this.#context.socket.pause();
+    if (this.#queue.pendingBytes >= PAUSE_AT_BYTES) this.#context.link.pause();
   }
 
   finished(): void {

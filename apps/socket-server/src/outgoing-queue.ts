@@ -1,5 +1,5 @@
 /**
- * What is still to be written to one socket.
+ * What is still to be written to one peer.
  *
  * - At most one write is outstanding; everything queued meanwhile goes in the next, as one buffer.
  * - What is queued in one turn of the event loop goes in one write: a turn's queues are flushed together at its end.
@@ -8,7 +8,18 @@
  * - Order is kept, and the bytes given are neither changed nor copied unless they have to be joined.
  */
 
-import type { Socket } from "node:net";
+import { Traffic } from "./traffic.ts";
+
+/** Where bytes go: a socket of net or tls, or a WebSocket, see websocket-sink.ts. */
+export interface Sink {
+  readonly destroyed: boolean;
+  /** Calls back when the operating system has taken the bytes. */
+  write(bytes: Uint8Array, written: (error?: Error | null) => void): unknown;
+  /** What was written is sent, then the end. */
+  end(): unknown;
+  destroy(): unknown;
+  once(event: "close", listener: () => void): unknown;
+}
 
 export interface QueueLimits {
   /** With this much waiting, more is too much. */
@@ -23,6 +34,7 @@ export const DEFAULT_QUEUE_LIMITS: QueueLimits = { maxBytes: 1024 * 1024, stallT
 
 /** Flushes the queues that were written to in a turn, with one `setImmediate` for all of them. */
 export class TurnFlusher {
+  readonly traffic: Traffic;
   #dirty: OutgoingQueue[] = [];
   readonly #flush = (): void => {
     const queues = this.#dirty;
@@ -30,13 +42,17 @@ export class TurnFlusher {
     for (const queue of queues) queue.flush();
   };
 
+  constructor(traffic: Traffic = new Traffic()) {
+    this.traffic = traffic;
+  }
+
   add(queue: OutgoingQueue): void {
     if (this.#dirty.push(queue) === 1) setImmediate(this.#flush);
   }
 }
 
 export class OutgoingQueue {
-  readonly #socket: Socket;
+  readonly #sink: Sink;
   readonly #flusher: TurnFlusher;
   readonly #limits: QueueLimits;
   readonly #onSlow: () => void;
@@ -53,13 +69,13 @@ export class OutgoingQueue {
   #isSlow = false;
 
   constructor(
-    socket: Socket,
+    sink: Sink,
     flusher: TurnFlusher,
     limits: QueueLimits,
     onSlow: () => void,
     onDrained: () => void = () => {},
   ) {
-    this.#socket = socket;
+    this.#sink = sink;
     this.#flusher = flusher;
     this.#limits = limits;
     this.#onSlow = onSlow;
@@ -89,18 +105,18 @@ export class OutgoingQueue {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#flushSoon();
-    const linger = setTimeout(() => this.#socket.destroy(), this.#limits.lingerMs);
+    const linger = setTimeout(() => this.#sink.destroy(), this.#limits.lingerMs);
     linger.unref();
-    this.#socket.once("close", () => clearTimeout(linger));
+    this.#sink.once("close", () => clearTimeout(linger));
   }
 
   /** For the flusher, at the end of a turn. */
   flush(): void {
     this.#isDirty = false;
-    if (this.#isOutstanding || this.#socket.destroyed) return;
+    if (this.#isOutstanding || this.#sink.destroyed) return;
     const { length } = this.#waiting;
     if (length === 0) {
-      if (this.#isEnding) this.#socket.end();
+      if (this.#isEnding) this.#sink.end();
       return;
     }
     const bytes = length === 1 ? (this.#waiting[0] as Uint8Array) : Buffer.concat(this.#waiting, this.#waitingBytes);
@@ -109,7 +125,10 @@ export class OutgoingQueue {
     this.#outstandingBytes = bytes.length;
     this.#outstandingSinceMs = performance.now();
     this.#isOutstanding = true;
-    this.#socket.write(bytes, this.#written);
+    const { traffic } = this.#flusher;
+    traffic.writes++;
+    traffic.writtenBytes += bytes.length;
+    this.#sink.write(bytes, this.#written);
   }
 
   /** To be called now and then: cuts the connection if its write has been outstanding for too long. */

@@ -1,6 +1,7 @@
 /**
  * A person at nc or telnet: the first line is the name (`USERNAME:ada` too), then each line is a message.
  *
+ * - Where a token is asked for, the line `TOKEN:…` comes before the name.
  * - `/quit` or `quit`, alone on a line, leaves; it is never said. Text that merely contains it is a message.
  * - A refused name gets a line that says why, and the next line is taken for another.
  * - A line above the limit gets an error line, and the connection lives. Empty lines are ignored.
@@ -14,6 +15,7 @@ import { textEncoding } from "./text-encoding.ts";
 
 const QUIT = /^\s*(?:\/quit|quit)\s*$/;
 const NAME_PREFIX = /^USERNAME:/;
+const TOKEN_PREFIX = /^TOKEN:/;
 
 export class TextConnection extends ChatConnection {
   readonly #reader: LineReader;
@@ -22,6 +24,7 @@ export class TextConnection extends ChatConnection {
   /** Lines that wait until it is known whether the name before them was accepted. At most what one read gave. */
   #kept: (string | undefined)[] = [];
   #hasFinished = false;
+  #token: string | undefined;
   readonly #onLine = (line: string | undefined): void => {
     this.#kept.push(line);
   };
@@ -53,11 +56,15 @@ export class TextConnection extends ChatConnection {
 
   #line(line: string | undefined): void {
     const { session } = this;
+    if (!this.admitRequest(0)) return;
     if (line === undefined) {
       session.refuse("TEXT_TOO_LONG", `that line is longer than ${this.#maxLineBytes} bytes and was not sent`, 0);
     } else if (QUIT.test(line)) {
       session.receive({ type: "quit" }, 0);
+    } else if (session.state === "greeting" && TOKEN_PREFIX.test(line)) {
+      this.#token = line.replace(TOKEN_PREFIX, "").trim();
     } else if (session.state === "greeting") {
+      const token = this.#token;
       session.receive(
         {
           type: "hello",
@@ -66,6 +73,7 @@ export class TextConnection extends ChatConnection {
           capabilities: 0,
           client: "text",
           name: line.replace(NAME_PREFIX, "").trim(),
+          ...(token === undefined ? {} : { token }),
         },
         0,
       );

@@ -13,6 +13,7 @@ const NAME_ERRORS: ReadonlySet<number> = new Set([
   ErrorCode.NAME_INVALID.code,
   ErrorCode.NAME_TAKEN.code,
   ErrorCode.NAME_TOO_LONG.code,
+  ErrorCode.LOGIN_FAILED.code,
 ]);
 
 export const textEncoding: Encoding = {

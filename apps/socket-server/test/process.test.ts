@@ -135,6 +135,7 @@ test("--json tells host, port and pid in one line, and the log has no words of a
     host: "127.0.0.1",
     port: server.port,
     pid: server.child.pid,
+    listens: [`127.0.0.1:${server.port}`],
   });
   const log = stderr
     .trim()

@@ -1,7 +1,7 @@
 /** Clients for tests: one that speaks frames, one that speaks lines. Both are real sockets. */
 
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect, Socket } from "node:net";
 import { decode, encode, FrameDecoder, type Hello, PROTOCOL_VERSION } from "@parley/chat-protocol";
 import type { Peer, Received } from "@parley/chat-room/chat-suite";
 
@@ -16,7 +16,11 @@ export async function openSocket(port: number): Promise<Socket> {
 }
 
 export async function connectPeer(port: number): Promise<TcpPeer> {
-  const socket = await openSocket(port);
+  return peerOn(await openSocket(port));
+}
+
+/** A client that speaks frames on a socket of any kind: TCP, TLS, Unix. */
+export function peerOn(socket: Socket): TcpPeer {
   const received: (Received | undefined)[] = [];
   const decoder = new FrameDecoder();
   let wake: (() => void) | undefined;
@@ -41,7 +45,9 @@ export async function connectPeer(port: number): Promise<TcpPeer> {
       }
       return received[0] === undefined ? undefined : received.shift();
     },
-    vanish: () => void socket.resetAndDestroy(),
+    // Only TCP itself knows a reset.
+    vanish: () =>
+      void (socket.constructor === Socket && socket.remotePort ? socket.resetAndDestroy() : socket.destroy()),
   };
 }
 
@@ -74,7 +80,11 @@ export interface TextPeer {
 }
 
 export async function connectText(port: number, firstBytes: string | Uint8Array = ""): Promise<TextPeer> {
-  const socket = await openSocket(port);
+  return textOn(await openSocket(port), firstBytes);
+}
+
+/** A client that speaks lines on a socket of any kind. */
+export function textOn(socket: Socket, firstBytes: string | Uint8Array = ""): TextPeer {
   let text = "";
   let hasEnded = false;
   const changes = new Set<() => void>();

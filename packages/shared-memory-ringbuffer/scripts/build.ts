@@ -5,7 +5,7 @@
  *   README leads to. `npm publish dist/package` would publish it; nothing in the workspace is touched.
  * - The last line on stdout is the folder's path, or the tarball's.
  */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -45,7 +45,15 @@ function rewrite(path: string, change: (text: string) => string): void {
 }
 
 function run(program: string, args: string[], cwd: string): string {
-  return execFileSync(program, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  const { status, stdout, error } = spawnSync(program, args, {
+    cwd,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status === 0) return stdout;
+  // tsc says what is wrong on stdout.
+  process.stderr.write(`${stdout ?? ""}${program} failed: ${error?.message ?? `exit code ${status}`}\n`);
+  return process.exit(1);
 }
 
 const { values } = parseArgs({ options: { pack: { type: "string" }, out: { type: "string" } } });

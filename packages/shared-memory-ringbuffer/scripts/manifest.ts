@@ -23,7 +23,11 @@ export function publishedManifest(source: Manifest): Manifest {
   );
   return {
     ...(Object.fromEntries(kept) as unknown as Manifest),
-    exports: { ".": { types: "./dist/index.d.ts", import: "./dist/index.js" }, "./package.json": "./package.json" },
+    // `default` as well, so that CommonJS can require it where Node allows that (22.12 and later).
+    exports: {
+      ".": { types: "./dist/index.d.ts", import: "./dist/index.js", default: "./dist/index.js" },
+      "./package.json": "./package.json",
+    },
     types: "./dist/index.d.ts",
     bin: { shm: "dist/cli/main.js" },
     files: ["dist", "docs"],

@@ -1,13 +1,28 @@
+export type { LockOptions, LockResult } from "./async-lock.ts";
+export type { LogItem, ReadAsyncOptions, RecordsOptions } from "./async-read.ts";
 export { AtomicsFutex } from "./atomics-futex.ts";
 export type { Doorbells, LockGrant, Mutex } from "./contracts.ts";
 export { COUNTER, type CounterName, Counters, type CounterTotals } from "./counters.ts";
 export { EventLoopDoorbell, type EventLoopDoorbellOptions, RECHECK_MS } from "./doorbell.ts";
 export { ArgumentError, CorruptSegmentError, SharedMemoryError, type SharedMemoryErrorCode } from "./errors.ts";
+export type { EventLoopWaits } from "./event-loop-waits.ts";
 export { armFailpoint, FOUNDATION_FAILPOINTS, failpoint } from "./failpoint.ts";
 export type { Futex, WaitOutcome } from "./futex.ts";
 export type { SegmentHeader } from "./header.ts";
 export type { MappingKind } from "./mapping.ts";
 export { REGION_ALIGNMENT_BYTES, type Region, type SharedMemory, sharedMemoryOver } from "./memory.ts";
+export {
+  type Claims,
+  type FormatMpscRingOptions,
+  formatMpscRing,
+  inspectMpscRing,
+  MPSC_FAILPOINTS,
+  MpscConsumer,
+  type MpscHandleOptions,
+  MpscProducer,
+  type MpscRingState,
+  mpscRegionSizeBytes,
+} from "./mpsc-ring.ts";
 export { LOCK_SLICE_MS, type RobustMutex } from "./mutex.ts";
 export { unsupportedReason } from "./native.ts";
 export {
@@ -57,4 +72,5 @@ export {
   type WaitResult,
   type WaitStrategy,
 } from "./spsc-ring.ts";
+export { StringCodec, type StringEncoding, type StringTarget } from "./string-codec.ts";
 export { PARK_SLICE_MS, Waiter } from "./wait-strategy.ts";

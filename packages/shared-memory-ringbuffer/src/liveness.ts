@@ -40,10 +40,24 @@ export function isThreadDead(tid: number, startTicks: number): boolean {
     stat = readStat(tid);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    return code === "ENOENT" || code === "ESRCH";
+    return (code === "ENOENT" || code === "ESRCH") && isUnknownToKernel(tid);
   }
   if (stat === undefined) return false;
   return stat.state === "Z" || stat.state === "X" || stat.startTicks !== startTicks;
+}
+
+/**
+ * Whether the kernel, too, knows no such thread. A `/proc` mounted with hidepid shows nothing of other users' threads, and
+ * in a segment that a group shares those would else be taken for dead.
+ */
+function isUnknownToKernel(tid: number): boolean {
+  try {
+    // 0 sends nothing. A thread's number is accepted as a process's is.
+    process.kill(tid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
 }
 
 /** First and last 8 bytes of the boot's random id, xor-ed; 0 when unknown. */

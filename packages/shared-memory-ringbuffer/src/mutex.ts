@@ -15,6 +15,7 @@
  * always has its slot (it gives the lock back before it frees the slot), so only a dead one or corruption looks so. If
  * it looks so because the owner has left meanwhile, the word has changed too and the takeover's exchange fails.
  */
+import { checkTimeout, type LockOptions, type LockResult, lockAsync } from "./async-lock.ts";
 import type { LockGrant, Mutex } from "./contracts.ts";
 import { ArgumentError, SharedMemoryError } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
@@ -38,6 +39,7 @@ const SPIN_LOOKS = 100;
 const LOCK_INDEX = LOCK_OFFSET >>> 2;
 const REPAIR_INDEX = REPAIR_OFFSET >>> 2;
 
+const TIMED_OUT = Object.freeze({ ok: false, reason: "timed-out" } as const);
 const CLEAN: LockGrant = Object.freeze({ recovered: false });
 const RECOVERED: LockGrant = Object.freeze({ recovered: true });
 
@@ -66,7 +68,7 @@ export class RobustMutex implements Mutex {
     this.#futex = futex;
     this.#table = table;
     this.#events = events;
-    this.#me = ((owner.generation & LOCK_GENERATION_MASK) << LOCK_SLOT_BITS) | (owner.slot + 1);
+    this.#me = owner.ownerWord;
   }
 
   /** True while this thread holds the lock. */
@@ -74,11 +76,54 @@ export class RobustMutex implements Mutex {
     return this.#held;
   }
 
-  lock(timeoutMs: number = Number.POSITIVE_INFINITY): LockGrant | undefined {
+  /**
+   * Blocks the thread until the lock is free, for at most so many milliseconds (default: for ever). `undefined`: timed out.
+   * A signal is looked at before and between slices; nothing can abort it while this very thread is blocked, so it serves
+   * one that another part of the program has aborted already. Throws its reason, ArgumentError, ERR_SHM_CLOSED.
+   */
+  lock(options?: number | LockOptions): LockGrant | undefined {
     if (this.#closed) throw closedError();
+    const signal = typeof options === "object" ? options.signal : undefined;
+    signal?.throwIfAborted();
     failpoint("mutex-lock:begin");
     if (Atomics.compareExchange(this.#i32, LOCK_INDEX, 0, this.#me) === 0) return this.#granted();
-    return this.#lockContended(timeoutMs);
+    return this.#lockContended(checkTimeout(typeof options === "object" ? options.timeoutMs : options), signal);
+  }
+
+  /** For an event loop: waits without blocking. `undefined`: timed out. Rejects with the signal's reason. */
+  lockAsync(options?: LockOptions): Promise<LockGrant | undefined> {
+    return lockAsync(this, options);
+  }
+
+  /**
+   * Runs `fn` under the lock, blocking the thread for it. `fn` is told whether the previous owner died inside
+   * (`recovered`); returning says that what the lock protects is in order again, throwing leaves that to the next owner.
+   */
+  withLock<T>(fn: (grant: LockGrant) => T, options?: number | LockOptions): LockResult<T> {
+    const grant = this.lock(options);
+    if (grant === undefined) return TIMED_OUT;
+    let returned = false;
+    try {
+      const value = fn(grant);
+      returned = true;
+      return { ok: true, value };
+    } finally {
+      this.#giveBack(returned);
+    }
+  }
+
+  /** The same on an event loop. What `fn` awaits is awaited with the lock held: keep that short. */
+  async withLockAsync<T>(fn: (grant: LockGrant) => T | Promise<T>, options?: LockOptions): Promise<LockResult<T>> {
+    const grant = await this.lockAsync(options);
+    if (grant === undefined) return TIMED_OUT;
+    let returned = false;
+    try {
+      const value = await fn(grant);
+      returned = true;
+      return { ok: true, value };
+    } finally {
+      this.#giveBack(returned);
+    }
   }
 
   tryLock(spins = 0): LockGrant | undefined {
@@ -119,6 +164,11 @@ export class RobustMutex implements Mutex {
     this.#closed = true;
   }
 
+  #giveBack(repaired: boolean): void {
+    if (repaired) this.unlock();
+    else this.unlockUnrepaired();
+  }
+
   #release(): void {
     this.#held = false;
     // The waiters bit is the sign: the word is negative.
@@ -139,7 +189,7 @@ export class RobustMutex implements Mutex {
     return RECOVERED;
   }
 
-  #lockContended(timeoutMs: number): LockGrant | undefined {
+  #lockContended(timeoutMs: number, signal: AbortSignal | undefined): LockGrant | undefined {
     if (this.#held) throw relocked();
     const i32 = this.#i32;
     for (let look = 0; look < SPIN_LOOKS; look++) {
@@ -153,6 +203,7 @@ export class RobustMutex implements Mutex {
     // Whoever has slept takes the lock with the waiters bit set, because others may sleep too.
     const meAndWaiters = this.#me | LOCK_WAITERS;
     for (;;) {
+      signal?.throwIfAborted();
       const seen = Atomics.load(i32, LOCK_INDEX);
       if (seen === 0) {
         if (Atomics.compareExchange(i32, LOCK_INDEX, 0, meAndWaiters) === 0) return this.#granted();
@@ -200,13 +251,8 @@ export class RobustMutex implements Mutex {
   }
 
   #isOwnerDead(word: number): boolean {
-    const slot = (word & LOCK_SLOT_MASK) - 1;
-    if (slot < 0 || slot > this.#table.slotCount) return true;
     const generation = (word >>> LOCK_SLOT_BITS) & LOCK_GENERATION_MASK;
-    // Identity first: if the generation still fits afterwards, both belong to one participant.
-    const identity = this.#table.identity(slot);
-    if ((this.#table.generation(slot) & LOCK_GENERATION_MASK) !== generation) return true;
-    return this.#table.isIdentityDead(identity);
+    return this.#table.isOwnerDead((word & LOCK_SLOT_MASK) - 1, generation);
   }
 }
 

@@ -14,6 +14,8 @@ import { failpoint } from "./failpoint.ts";
 import {
   DOORBELL_NONE,
   FLAG_READER,
+  LOCK_GENERATION_MASK,
+  LOCK_SLOT_BITS,
   PHASE_ACTIVE,
   PHASE_BITS,
   PHASE_FREE,
@@ -92,6 +94,11 @@ export class Participant {
     failpoint("participant-reader:begin");
     Atomics.store(this.#memory.i32, (this.#offset + SLOT_FLAGS) >>> WORD_SHIFT, isReader ? FLAG_READER : 0);
     failpoint("participant-reader:stored");
+  }
+
+  /** How lock words and claims name this participant: generation modulo 2^21, slot + 1. */
+  get ownerWord(): number {
+    return ((this.generation & LOCK_GENERATION_MASK) << LOCK_SLOT_BITS) | (this.slot + 1);
   }
 
   /** Moves on to another phase. For the segment's code. */
@@ -201,6 +208,15 @@ export class ParticipantTable {
     const identity = this.identity(slot);
     if (this.isIdentityDead(identity)) return false;
     return this.generation(slot) === generation;
+  }
+
+  /** Whether a lock word or a claim that names {slot, generation modulo 2^21} is certainly a dead one's. */
+  isOwnerDead(slot: number, generation: number): boolean {
+    if (slot < 0 || slot > this.slotCount) return true;
+    // Identity first: if the generation still fits afterwards, both belong to one participant.
+    const identity = this.identity(slot);
+    if ((this.generation(slot) & LOCK_GENERATION_MASK) !== generation) return true;
+    return this.isIdentityDead(identity);
   }
 
   /** What stands in a slot, `undefined` if it is free. Costs a look into `/proc` (15 µs). */

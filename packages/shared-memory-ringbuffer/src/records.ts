@@ -1,5 +1,5 @@
 /**
- * Byte layout of what the SPSC ring and the shared log keep in their regions: the only file that knows an offset.
+ * Byte layout of what the SPSC ring, the MPSC ring and the shared log keep in their regions: the only file that knows an offset.
  *
  * - All offsets are bytes from the start of the region; all words are in the machine's byte order.
  * - A record is contiguous: what would cross the end of the data area starts at its beginning instead, and a padding
@@ -13,13 +13,30 @@
  *     128   tail u32 | waits u32 | wakes u32                       written by the producer
  *     256   head u32 | waits u32 | wakes u32                       written by the consumer
  *     384   consumer's signal u32 (awake, parked, closed, armed)   read by the producer after each publish
- *     512   producer's signal u32 (awake, parked, closed)          read by the consumer after each release
+ *     512   producer's signal u32 (as the consumer's)             read by the consumer after each release
  *     640   data, capacity bytes
  *
  *     record, 8-aligned   | length i32 | unused 4 | payload, length bytes | 0..7 unused |
  *
  *     A negative length marks padding, and is the one's complement of its length: one word a record is written and read
  *     instead of two, which is a tenth of what a small record costs.
+ *
+ * MPSC ring: positions are 64-bit byte counts below 2^53 that never wrap; position modulo capacity is the offset in the data.
+ *
+ *     0     format u32 | capacity u32                              written once
+ *     128   tail u64                                               advanced by whoever sees a claim that starts there
+ *     256   head u64 | release u64 | waits u32 | wakes u32         written by the consumer
+ *     384   consumer's signal u32 (awake, parked, closed, armed)   read by producers after each commit
+ *     512   room u32: parked 1, armed 2, then a count of wakes     written by producers that wait, and by the consumer
+ *     516   ended u32: 1 after a producer said that nothing more will come
+ *     640   data, capacity bytes
+ *
+ *     record, 8-aligned   | size u32 | state u32 | payload | 0..7 unused |
+ *
+ *     free       | lap: position / capacity, low 32 bits | 0 |              at every multiple of 8 that isn't claimed
+ *     claimed    | size, header included | 2^31 + lock word of claimer |    by a compare-and-swap of all 64 bits
+ *     padding    | size, header included | 1 |
+ *     committed  | size, header included | 2 + length of the payload |
  *
  * Log: positions are 64-bit byte counts below 2^53 that never wrap; a record's position is where it ends.
  *
@@ -37,8 +54,9 @@
 export const KIND_DATA = 0x4441;
 export const KIND_PADDING = 0x5041;
 
-/** "RNG" and "LOG" with the layout's version in the last byte. */
+/** "RNG", "MPS" and "LOG" with the layout's version in the last byte. */
 export const RING_FORMAT = 0x524e4701;
+export const MPSC_FORMAT = 0x4d505301;
 export const LOG_FORMAT = 0x4c4f4701;
 
 /** Positions and words of 32 bits allow a data area of at most 1 GiB, so that differences keep their sign. */
@@ -66,6 +84,30 @@ export const SIGNAL_AWAKE = 0;
 export const SIGNAL_PARKED = 1;
 export const SIGNAL_CLOSED = 2;
 export const SIGNAL_ARMED = 3;
+
+export const MPSC_TAIL_OFFSET = 128;
+export const MPSC_HEAD_OFFSET = 256;
+export const MPSC_RELEASE_OFFSET = 264;
+export const MPSC_WAITS_OFFSET = 272;
+export const MPSC_WAKES_OFFSET = 276;
+export const MPSC_CONSUMER_SIGNAL_OFFSET = 384;
+export const MPSC_ROOM_OFFSET = 512;
+export const MPSC_ENDED_OFFSET = 516;
+export const MPSC_DATA_OFFSET = 640;
+
+export const MPSC_RECORD_HEADER_BYTES = 8;
+export const MPSC_RECORD_ALIGNMENT_BYTES = 8;
+
+/** State word of a record's header. Negative: claimed, by the participant that the other bits name as a lock word does. */
+export const MPSC_FREE = 0;
+export const MPSC_PADDING = 1;
+export const MPSC_COMMITTED = 2;
+export const MPSC_CLAIMED: number = 1 << 31;
+
+export const ROOM_PARKED = 1;
+export const ROOM_ARMED = 2;
+/** Added by each wake, so that a sleeper sees one that came before it slept. */
+export const ROOM_WAKE = 4;
 
 export const LOG_SEAL_OFFSET = 8;
 export const LOG_OLDEST_OFFSET = 128;

@@ -7,6 +7,8 @@
  *   its data nor for ever.
  * - Records are released in order by a store to `head`, once a drain or every quarter of the ring.
  */
+
+import { type ReadAsyncOptions, type RecordsOptions, readRingAsync, requireWaits, ringRecords } from "./async-read.ts";
 import type { Doorbells } from "./contracts.ts";
 import { ArgumentError, CorruptSegmentError } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
@@ -43,6 +45,7 @@ export class RingConsumer {
   readonly #words: RingWords;
   readonly #futex: Futex | undefined;
   readonly #doorbells: Doorbells | undefined;
+  readonly #options: RingHandleOptions;
   readonly #place: WaitPlace;
   /** A drain gives room back each time it has read this much. */
   readonly #releaseStepBytes: number;
@@ -59,6 +62,7 @@ export class RingConsumer {
     this.#releaseStepBytes = words.capacityBytes >> 2;
     this.#bytes = region.memory.bytes;
     this.#i32 = region.memory.i32;
+    this.#options = options;
     this.#futex = options.futex;
     this.#doorbells = options.doorbells;
     this.#place = {
@@ -188,6 +192,20 @@ export class RingConsumer {
       const records = this.drain(onRecord, options?.maxRecords);
       if (records > 0) return records;
     }
+  }
+
+  /** The same on an event loop: never blocks. Needs the option `eventLoop`. */
+  readAsync(onRecord: OnRingRecord, options?: ReadAsyncOptions): Promise<number | "timed-out" | "closed"> {
+    return readRingAsync(this, requireWaits(this.#options.eventLoop), onRecord, options);
+  }
+
+  /** Copies of all records, until the ring ends; for `for await`. The event loop gets its turns. Needs `eventLoop`. */
+  records(options?: RecordsOptions): AsyncGenerator<Uint8Array, void, void> {
+    return ringRecords(this, requireWaits(this.#options.eventLoop), options);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    return this.records();
   }
 
   /** Waits until there is something to drain. Blocks the thread. */

@@ -8,8 +8,11 @@
  *
  * After Lamport's queue with cached indexes (rigtorp/SPSCQueue) and agrona's record layout.
  */
+import type { LockOptions } from "./async-lock.ts";
+import { requireWaits, writeAsync } from "./async-read.ts";
 import type { Doorbells } from "./contracts.ts";
 import { ArgumentError, CorruptSegmentError } from "./errors.ts";
+import type { EventLoopWaits } from "./event-loop-waits.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Futex } from "./futex.ts";
 import type { Region } from "./memory.ts";
@@ -35,6 +38,8 @@ export interface RingHandleOptions {
   readonly futex?: Futex | undefined;
   /** Rung when the other side sleeps in an event loop. */
   readonly doorbells?: Doorbells | undefined;
+  /** For `…Async` and `for await`. */
+  readonly eventLoop?: EventLoopWaits | undefined;
 }
 
 export class RingProducer {
@@ -47,6 +52,7 @@ export class RingProducer {
   readonly #words: RingWords;
   readonly #futex: Futex | undefined;
   readonly #doorbells: Doorbells | undefined;
+  readonly #options: RingHandleOptions;
   readonly #place: WaitPlace;
   readonly #mask: number;
   readonly #dataOffset: number;
@@ -75,6 +81,7 @@ export class RingProducer {
     this.maxRecordBytes = words.maxRecordBytes;
     this.#bytes = region.memory.bytes;
     this.#i32 = region.memory.i32;
+    this.#options = options;
     this.#futex = options.futex;
     this.#doorbells = options.doorbells;
     this.#mask = words.capacityBytes - 1;
@@ -179,6 +186,29 @@ export class RingProducer {
     const waited = this.waitForRoom(bytes.length, options);
     if (waited !== "ready") return waited;
     return this.tryWrite(bytes) ? "written" : "closed";
+  }
+
+  /** The same on an event loop: never blocks. Needs the option `eventLoop`. */
+  writeAsync(bytes: Uint8Array, options?: LockOptions): Promise<"written" | "timed-out" | "closed"> {
+    return writeAsync(this, requireWaits(this.#options.eventLoop), bytes, options);
+  }
+
+  /**
+   * For an event loop: says that it is about to wait for its doorbell until there is room, which the consumer then rings at
+   * its next release. False: there is room, or the ring is closed, so don't wait. Publishes what is reserved first.
+   */
+  armForRoom(lengthBytes: number): boolean {
+    this.publish();
+    const { producerSignal } = this.#words;
+    if (Atomics.load(this.#i32, producerSignal) === SIGNAL_CLOSED) return false;
+    // SYNC POINT with release in ring-consumer.ts: the store comes before the look, as in ring-wait.ts.
+    Atomics.store(this.#i32, producerSignal, SIGNAL_ARMED);
+    failpoint("ring-room:armed");
+    const hasRoom = this.tryReserve(lengthBytes) >= 0;
+    if (hasRoom) this.abort();
+    else if (!this.#closed) return true;
+    claimSignal(this.#i32, producerSignal);
+    return false;
   }
 
   /** Waits until a record of `lengthBytes` can be reserved. Publishes what is reserved first. Blocks the thread. */

@@ -24,6 +24,8 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
   /** Default `adaptive`. */
   readonly strategy?: WaitStrategy;
+  /** Looked at before waiting and between slices; throws its reason. It can't be aborted by the thread that is blocked. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** `closed`: the other side closed, and there is nothing more to wait for. */
@@ -57,7 +59,8 @@ export interface WaitPlace {
 
 /** Waits until the word `place.position` differs from `seen`. Throws ArgumentError on a strategy it can't follow. */
 export function waitForMove(place: WaitPlace, seen: number, options: WaitOptions = {}): WaitResult {
-  const { timeoutMs = Number.POSITIVE_INFINITY, strategy = "adaptive" } = options;
+  const { timeoutMs = Number.POSITIVE_INFINITY, strategy = "adaptive", signal } = options;
+  signal?.throwIfAborted();
   const early = look(place, seen);
   if (early !== undefined) return early;
   if (!(timeoutMs >= 0)) throw new ArgumentError(`timeoutMs must be 0 or more: timeoutMs=${timeoutMs}`, { timeoutMs });
@@ -65,13 +68,13 @@ export function waitForMove(place: WaitPlace, seen: number, options: WaitOptions
   const deadline = start + timeoutMs;
   switch (strategy) {
     case "spin":
-      return spin(place, seen, deadline);
+      return spin(place, seen, deadline, signal);
     case "adaptive": {
       const spun = spinUntil(place, seen, Math.min(deadline, start + ADAPTIVE_SPIN_MS));
-      return spun === "timed-out" ? park(place, seen, deadline) : spun;
+      return spun === "timed-out" ? park(place, seen, deadline, signal) : spun;
     }
     case "park":
-      return park(place, seen, deadline);
+      return park(place, seen, deadline, signal);
     default:
       throw new ArgumentError(`unknown wait strategy: strategy=${String(strategy)}`, { strategy });
   }
@@ -100,8 +103,9 @@ function spinUntil(place: WaitPlace, seen: number, deadline: number): WaitResult
   }
 }
 
-function spin(place: WaitPlace, seen: number, deadline: number): WaitResult {
+function spin(place: WaitPlace, seen: number, deadline: number, signal: AbortSignal | undefined): WaitResult {
   for (;;) {
+    signal?.throwIfAborted();
     const result = spinUntil(place, seen, Math.min(deadline, performance.now() + SPIN_BEFORE_NAP_MS));
     if (result !== "timed-out" || performance.now() >= deadline) return result;
     // No signal is set, so nobody pays for waking this side: it comes back by itself.
@@ -109,12 +113,13 @@ function spin(place: WaitPlace, seen: number, deadline: number): WaitResult {
   }
 }
 
-function park(place: WaitPlace, seen: number, deadline: number): WaitResult {
+function park(place: WaitPlace, seen: number, deadline: number, signal: AbortSignal | undefined): WaitResult {
   const { i32, futex, ownSignal } = place;
   if (futex === undefined) {
     throw new ArgumentError("parking needs a futex: give one to the handle, or wait with strategy spin");
   }
   for (;;) {
+    signal?.throwIfAborted();
     const remainingMs = deadline - performance.now();
     if (remainingMs <= 0) return look(place, seen) ?? "timed-out";
     // SYNC POINT with notify in the other handle: the store comes before the look, see the header.

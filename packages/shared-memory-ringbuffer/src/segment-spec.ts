@@ -15,7 +15,7 @@ import {
 import { REGION_ALIGNMENT_BYTES, type Region, type SharedMemory } from "./memory.ts";
 
 /** What an object is. The number is what the directory stores. */
-export const OBJECT_KINDS = { ring: 1, log: 2, region: 3 } as const;
+export const OBJECT_KINDS = { ring: 1, log: 2, region: 3, mpsc: 4 } as const;
 export type ObjectKind = keyof typeof OBJECT_KINDS;
 
 export interface ObjectSpec {

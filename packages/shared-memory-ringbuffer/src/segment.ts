@@ -7,11 +7,13 @@
  * - The last participant to leave marks the segment closed and removes its file. One that dies leaves that to the
  *   next opener, which finds it among the dead and keeps the data.
  */
+import type { LockOptions } from "./async-lock.ts";
 import { AtomicsFutex } from "./atomics-futex.ts";
 import { BellRinger } from "./bell-ringer.ts";
 import type { Doorbells } from "./contracts.ts";
 import { COUNTER, Counters, type CounterTotals } from "./counters.ts";
 import { ArgumentError } from "./errors.ts";
+import { DoorbellWaits, type EventLoopWaits } from "./event-loop-waits.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Futex } from "./futex.ts";
 import type { SegmentHeader } from "./header.ts";
@@ -19,6 +21,7 @@ import { KernelFutex } from "./kernel-futex.ts";
 import { PHASE_LEAVING } from "./layout.ts";
 import type { Mapping, MappingKind } from "./mapping.ts";
 import type { Region, SharedMemory } from "./memory.ts";
+import type { Claims } from "./mpsc-words.ts";
 import { RobustMutex } from "./mutex.ts";
 import type { Participant, ParticipantInfo, ParticipantTable } from "./participants.ts";
 import type { WaitStrategy } from "./ring-wait.ts";
@@ -58,6 +61,8 @@ export class Segment {
   readonly counters: Counters;
   readonly me: Participant;
   readonly objects: readonly ObjectInfo[];
+  /** How this participant signs its claims in an MPSC ring, and whose claims are dead. */
+  readonly claims: Claims;
   /** For this package's own code. */
   readonly ringer: BellRinger;
   /** For this package's own code. */
@@ -68,6 +73,7 @@ export class Segment {
   readonly #kernelFutex: KernelFutex | undefined;
   readonly #reapHooks = new Set<ReapHook>();
   readonly #closeHooks = new Set<() => void>();
+  #eventLoop: DoorbellWaits | undefined;
   #closed = false;
 
   constructor(parts: SegmentParts) {
@@ -89,6 +95,10 @@ export class Segment {
       onRecovery: () => this.counters.add(COUNTER.recoveries, 1),
       onWait: () => this.counters.add(COUNTER.waits, 1),
     });
+    this.claims = {
+      ownerWord: me.ownerWord,
+      isOwnerDead: (slot, generation) => table.isOwnerDead(slot, generation),
+    };
     this.sleep = new SleepState(mapping.memory.i32, me.slot);
     this.ringer = new BellRinger(
       mapping.memory,
@@ -133,6 +143,17 @@ export class Segment {
   onReap(hook: ReapHook): () => void {
     this.#reapHooks.add(hook);
     return () => this.#reapHooks.delete(hook);
+  }
+
+  /** Promises for what others publish, on this thread's event loop. Uses this participant's one doorbell. */
+  get eventLoop(): EventLoopWaits {
+    this.#eventLoop ??= new DoorbellWaits(this);
+    return this.#eventLoop;
+  }
+
+  /** True when `hasWork` answers true, false when the time is over. Never blocks; asks after each ring. */
+  waitAsync(hasWork: () => boolean, options?: LockOptions): Promise<boolean> {
+    return this.eventLoop.waitAsync(hasWork, options);
   }
 
   /** Has `hook` called when `close` begins, while the memory is still there. Returns what takes the hook away. */

@@ -18,8 +18,10 @@
  *
  * A position is a byte count that never wraps. A record's position is where it *ends*: "after position p" starts at p.
  */
+import { type LogItem, logItems, type RecordsOptions, requireWaits } from "./async-read.ts";
 import type { Doorbells, Mutex } from "./contracts.ts";
 import { ArgumentError } from "./errors.ts";
+import type { EventLoopWaits } from "./event-loop-waits.ts";
 import { LogReader } from "./log-reader.ts";
 import { LogTransaction, type WriteRecord } from "./log-transaction.ts";
 import {
@@ -44,6 +46,8 @@ export interface SharedLogOptions {
   readonly mutex: Mutex;
   /** Rung after each publication. */
   readonly doorbells?: Doorbells | undefined;
+  /** For `items`. */
+  readonly eventLoop?: EventLoopWaits | undefined;
 }
 
 export interface TransactionOptions {
@@ -74,12 +78,15 @@ export class SharedLog {
   readonly #log: LogWords;
   readonly #mutex: Mutex;
   readonly #doorbells: Doorbells | undefined;
+  readonly #eventLoop: () => EventLoopWaits | undefined;
 
   /** Throws CorruptSegmentError when `region` holds no log, ArgumentError when it is outside its memory. */
   constructor(region: Region, options: SharedLogOptions) {
     this.#log = openLog(region);
     this.#mutex = options.mutex;
     this.#doorbells = options.doorbells;
+    // Asked for when needed: making it takes the participant's doorbell.
+    this.#eventLoop = () => options.eventLoop;
     this.capacityBytes = this.#log.capacityBytes;
     this.maxRecordBytes = this.#log.maxRecordBytes;
   }
@@ -124,6 +131,16 @@ export class SharedLog {
       throw new ArgumentError(`a position must be an integer from 0 to 2^53 - 1: after=${after}`, { after });
     }
     return new LogReader(this.#log, after, false);
+  }
+
+  /**
+   * What is appended, as it comes, for `for await`: copies of records with their positions, and what was lost. Never ends by
+   * itself; leave the loop or abort the signal. It reads ahead by `maxRecordsPerTurn`: go on after the position of the last
+   * record you took. The event loop gets its turns. Needs the option `eventLoop`.
+   */
+  items(after: number | "oldest" | "tail", options?: RecordsOptions): AsyncGenerator<LogItem, void, void> {
+    const reader = this.reader(after);
+    return logItems(reader, () => loadTail(this.#log) !== reader.position, requireWaits(this.#eventLoop()), options);
   }
 
   /** Whether reading after `position` misses nothing: it is a record's position, and all later records are retained. */

@@ -27,6 +27,7 @@ export const RING_FAILPOINTS: readonly string[] = [
   "ring-producer-wake:signal",
   "ring-producer-close:begin",
   "ring-producer-close:signal",
+  "ring-room:armed",
   "ring-release:begin",
   "ring-release:head",
   "ring-consumer-wake:signal",

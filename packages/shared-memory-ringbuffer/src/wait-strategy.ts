@@ -6,6 +6,7 @@
  * - A parked thread is woken by {@link Doorbells.ringSleepers} of any participant that published something.
  * - Every sleep ends after {@link PARK_SLICE_MS}, so `process.exit` and `worker.terminate` never hang.
  */
+import { checkTimeout } from "./async-lock.ts";
 import type { Futex } from "./futex.ts";
 import { SLEEPING_PARKED } from "./layout.ts";
 import type { WaitStrategy } from "./ring-wait.ts";
@@ -48,6 +49,7 @@ export class Waiter {
    */
   waitUntil(ready: () => boolean, timeoutMs: number = Number.POSITIVE_INFINITY): boolean {
     if (ready()) return true;
+    checkTimeout(timeoutMs);
     const startMs = performance.now();
     const deadlineMs = startMs + timeoutMs;
     const parkAtMs = Math.min(startMs + this.#spinMs, deadlineMs);

@@ -86,6 +86,8 @@ describe.each(["named", "anonymous"] as const)("a ring in a %s segment", (kind) 
 
 describe("kill -9 of a producer", () => {
   const points = RING_FAILPOINTS.filter((point) => !/release|consumer/.test(point));
+  /** Reached before the first record is published. */
+  const BEFORE_ANY = ["ring-publish:begin", "ring-room:armed"];
 
   test.each(points)("at %s loses what it hadn't published, and a new one goes on", async (point) => {
     const segment = segmentOf("named");
@@ -93,7 +95,7 @@ describe("kill -9 of a producer", () => {
     const consumer = new RingConsumer(segment.region("ring"), segment);
     const doomed = startTask(segment, task, point);
     // Asleep when the first record comes, so that the producer has somebody to wake.
-    let next = receive(consumer, 0, (received) => received > 0 || point === "ring-publish:begin");
+    let next = receive(consumer, 0, (received) => received > 0 || BEFORE_ANY.includes(point));
     let ended: string | undefined;
     while (ended === undefined) {
       ended = await Promise.race([doomed.ended, new Promise<undefined>((go) => setImmediate(go, undefined))]);

@@ -1,7 +1,8 @@
 /**
  * "Which transport should I use?", answered by rule from the verdicts.
  *
- * - A contender is recommended over the baseline only when its verdict is in its favour; otherwise the simpler baseline stays.
+ * - A contender is recommended over the baseline only when its verdict is in its favour, or when it has two modes and even
+ *   the worse one is beyond the band of the baseline's better one; otherwise the simpler baseline stays.
  */
 import { CONTENDERS, METRICS, SCENARIOS } from "../../results/ids.ts";
 import { formatUs } from "../../results/quantities.ts";
@@ -9,10 +10,13 @@ import type { Comparison, Scenario, Wait } from "../../results/types.ts";
 import { columns, type Section, table, text } from "../document.ts";
 import { BASELINE, isClaimedBetter, onPlacement, paramsPhrase, ratioPhrase, type View } from "../view.ts";
 
-interface Advice {
-  readonly situation: string;
+interface Choice {
   readonly use: string;
   readonly because: string;
+}
+
+interface Advice extends Choice {
+  readonly situation: string;
 }
 
 export function chooseSection(view: View): Section {
@@ -57,24 +61,20 @@ function latencyAdvice(view: View): Advice[] {
     // Spinning needs a core on each side, so that situation doesn't exist on one.
     scenarios
       .filter((each) => !waits.includes("spin") || each.placement !== "same-cpu")
-      .map((scenario) => {
-        const found = winner(view, scenario, METRICS.p50.id, waits);
-        return {
-          situation: `${situation}, ${onPlacement(scenario.placement)}`,
-          ...say(view, found, scenario, METRICS.p50.id),
-        };
-      }),
+      .map((scenario) => ({
+        situation: `${situation}, ${onPlacement(scenario.placement)}`,
+        ...choose(view, scenario, METRICS.p50.id, waits),
+      })),
   );
 }
 
 function rateAdvice(view: View): Advice[] {
   const across = view.headlineScenarios(SCENARIOS.throughput.id);
   const extremes = [...new Set([across.at(0), across.at(-1)])].filter((scenario) => scenario !== undefined);
-  return extremes.map((scenario) => {
-    const found = winner(view, scenario, METRICS.rate.id, null);
-    const situation = `As many messages a second as possible, ${paramsPhrase(scenario)}, ${onPlacement(scenario.placement)}`;
-    return { situation, ...say(view, found, scenario, METRICS.rate.id) };
-  });
+  return extremes.map((scenario) => ({
+    situation: `As many messages a second as possible, ${paramsPhrase(scenario)}, ${onPlacement(scenario.placement)}`,
+    ...choose(view, scenario, METRICS.rate.id, null),
+  }));
 }
 
 function chatAdvice(view: View): Advice[] {
@@ -120,41 +120,56 @@ function isOneRatio(comparison: Comparison): boolean {
   return comparison.ratio !== null;
 }
 
-/** The contender with the highest ratio among those whose verdict is in their favour. */
-function winner(view: View, scenario: Scenario, metric: string, waits: readonly Wait[] | null): Comparison | null {
-  const claims = scenario.comparisons.filter((each) => {
-    const { wait } = view.contender(each.candidate);
-    const allowed = waits === null || waits.includes(wait);
-    return (
-      each.base === BASELINE &&
-      each.metric === metric &&
-      allowed &&
-      !view.isControl(each.candidate) &&
-      isClaimedBetter(each)
+const COST: Readonly<Record<string, string>> = {
+  spin: " Burns a core on each side, messages or not.",
+  adaptive: " Burns a core for a while before it sleeps.",
+};
+
+/**
+ * The contender that is better than the baseline by most, among those that wait in one of `waits` (null: in any way): by
+ * its ratio when its verdict is in its favour, by its worse mode when it has two.
+ */
+function choose(view: View, scenario: Scenario, metric: string, waits: readonly Wait[] | null): Choice {
+  let chosen: Choice = { use: "TCP", because: "Nothing measured here is clearly better, and TCP is the simplest." };
+  let most = 1;
+  for (const comparison of scenario.comparisons) {
+    const { base, candidate } = comparison;
+    const { wait, label } = view.contender(candidate);
+    if (base !== BASELINE || comparison.metric !== metric || view.isControl(candidate)) continue;
+    if (waits !== null && !waits.includes(wait)) continue;
+    const times = isClaimedBetter(comparison)
+      ? (comparison.ratio ?? 0)
+      : worstCaseRatio(view, scenario, comparison, 1 + comparison.band);
+    if (times <= most) continue;
+    most = times;
+    const [own, others] = [candidate, base].map((id) =>
+      figures(view, scenario, id, metric)
+        .map((value) => view.quantity(value, metric))
+        .join(" or "),
     );
-  });
-  return claims.reduce<Comparison | null>((top, each) => ((each.ratio ?? 0) > (top?.ratio ?? 0) ? each : top), null);
+    const judged = isOneRatio(comparison)
+      ? `${ratioPhrase(comparison)}: ${own} against ${others}.`
+      : `${own} against ${others}: two modes, so no one ratio, but better in each.`;
+    chosen = { use: label, because: `${judged}${COST[wait ?? ""] ?? ""}` };
+  }
+  return chosen;
 }
 
-function say(
-  view: View,
-  found: Comparison | null,
-  scenario: Scenario,
-  metric: string,
-): { use: string; because: string } {
-  if (found === null)
-    return { use: "TCP", because: "Nothing measured here is clearly better, and TCP is the simplest." };
-  const cell = view.cell(scenario, found.candidate);
-  const base = view.cell(scenario, found.base);
-  const shown = (each: typeof cell): string =>
-    view.quantity(metric === METRICS.rate.id ? (each?.summary.rate ?? null) : (each?.summary.p50 ?? null), metric);
-  const { wait, label } = view.contender(found.candidate);
-  const cost = {
-    spin: " Burns a core on each side, messages or not.",
-    adaptive: " Burns a core for a while before it sleeps.",
-  };
-  return {
-    use: label,
-    because: `${ratioPhrase(found)}: ${shown(cell)} against ${shown(base)}.${wait === "spin" || wait === "adaptive" ? cost[wait] : ""}`,
-  };
+/** With two modes: how the candidate's worst compares with the baseline's best; 0 unless beyond `atLeast`. */
+function worstCaseRatio(view: View, scenario: Scenario, comparison: Comparison, atLeast: number): number {
+  if (comparison.verdict !== "two-modes") return 0;
+  const own = figures(view, scenario, comparison.candidate, comparison.metric);
+  const others = figures(view, scenario, comparison.base, comparison.metric);
+  const ratio =
+    view.metric(comparison.metric).better === "lower"
+      ? Math.min(...others) / Math.max(...own)
+      : Math.min(...own) / Math.max(...others);
+  return ratio > atLeast ? ratio : 0;
+}
+
+/** A contender's modes, or its one figure. */
+function figures(view: View, scenario: Scenario, contender: string, metric: string): number[] {
+  const summary = view.cell(scenario, contender)?.summary;
+  const single = metric === METRICS.rate.id ? summary?.rate : summary?.p50;
+  return summary?.modes?.map((mode) => mode.value) ?? [single ?? Number.NaN];
 }

@@ -43,9 +43,9 @@ export function stalePipes(directory?: string): string[] {
 
 function isStalePipe(path: string): boolean {
   try {
-    const { mtimeMs, ctimeMs, uid } = lstatSync(path);
-    if (uid !== process.geteuid?.() || Date.now() - Math.max(mtimeMs, ctimeMs) < YOUNGEST_STALE_PIPE_MS) return false;
-    if (!lstatSync(path).isFIFO()) return false;
+    const stat = lstatSync(path);
+    if (!stat.isFIFO() || stat.uid !== process.geteuid?.()) return false;
+    if (Date.now() - stat.mtimeMs < YOUNGEST_STALE_PIPE_MS) return false;
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW));
     return false;
   } catch (error) {
@@ -81,8 +81,10 @@ export const clean: Action = ({ output, options, directory, operands }) => {
       kept.push({ name, reason: (error as Error).message });
     }
   }
-  // What a segment's removal takes along isn't counted again.
+  const goneAnyway = removed.map(({ path }) => path + PIPE_SEPARATOR);
   for (const path of operands.length === 0 ? stalePipes(directory) : []) {
+    // A segment takes its pipes along.
+    if (goneAnyway.some((start) => path.startsWith(start))) continue;
     if (!dryRun) unlinkIfThere(path);
     removed.push({ kind: "pipe", name: path.slice(path.lastIndexOf(FILE_PREFIX)), path, sizeBytes: 0 });
   }

@@ -68,6 +68,8 @@ function printObjects(output: Output, objects: readonly ObjectView[]): void {
 function detailText({ detail = {} }: ObjectView): string {
   return Object.entries(detail)
     .filter(([, value]) => value !== false)
-    .map(([key, value]) => (value === true ? key : `${key} ${value}`))
+    .map(([key, value]) =>
+      value === true ? key : `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`,
+    )
     .join("  ");
 }

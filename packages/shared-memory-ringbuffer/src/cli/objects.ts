@@ -1,5 +1,6 @@
 /** What stands in a segment's objects now, and who holds its lock: one look, for `inspect` and `stat`. */
 
+import { inspectMpscRing } from "../mpsc-words.ts";
 import type { LockState, SegmentObserver } from "../segment-observer.ts";
 import type { ObjectInfo } from "../segment-spec.ts";
 import { inspectLog } from "../shared-log.ts";
@@ -35,8 +36,9 @@ function look(observer: SegmentObserver, { id, kind }: ObjectInfo): Partial<Obje
     const usedBytes = Math.max(0, Math.min(capacityBytes, tailPosition - oldestPosition));
     return { capacityBytes, usedBytes, writtenBytes: tailPosition, detail };
   }
-  if (kind === "ring") {
-    const { capacityBytes, usedBytes, tailPosition, ...rest } = inspectRing(region);
+  if (kind === "ring" || kind === "mpsc") {
+    const { capacityBytes, usedBytes, tailPosition, ...rest } =
+      kind === "ring" ? inspectRing(region) : inspectMpscRing(region);
     return { capacityBytes, usedBytes, writtenBytes: tailPosition, detail: { tailPosition, ...rest } };
   }
   return {};
