@@ -2,7 +2,7 @@
  * How a person at nc or telnet is spoken to: one line for each event, `*** ` before what the server says.
  *
  * - What others wrote goes through displayText: no control characters reach a terminal.
- * - One's own words are on the screen already and are not sent back.
+ * - One's own words are on the screen already and are not sent back. Who comes is shown the latest 50 messages.
  */
 
 import { type ChatEvent, decode, displayText, ErrorCode, frameFrom, type Reply } from "@parley/chat-protocol";
@@ -19,6 +19,7 @@ const NAME_ERRORS: ReadonlySet<number> = new Set([
 export const textEncoding: Encoding = {
   label: "text",
   hidesOwnMessages: true,
+  historyOnJoin: 50,
   reply(message) {
     const text = replyLine(message);
     return text === undefined ? NOTHING : Buffer.from(`*** ${displayText(text)}\n`);
