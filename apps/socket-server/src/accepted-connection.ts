@@ -144,7 +144,10 @@ export class AcceptedConnection {
     this.#listenNoMore();
     this.#raw.pause();
     this.#raw.unshift(first);
-    this.#socket = new TLSSocket(this.#raw, { isServer: true, secureContext, ALPNProtocols: ["http/1.1"] });
+    const socket = new TLSSocket(this.#raw, { isServer: true, secureContext, ALPNProtocols: ["http/1.1"] });
+    // A cheap way to cost a server much.
+    socket.disableRenegotiation();
+    this.#socket = socket;
     this.#listen(this.#socket);
   }
 

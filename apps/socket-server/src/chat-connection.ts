@@ -1,8 +1,8 @@
 /**
  * What binary, WebSocket and text connections have in common: a transport on one side, a session on the other.
  *
- * - Reading pauses while the session is busy, while the peer doesn't read its answers, and until the next second for who
- *   has sent more than is allowed in this one.
+ * - Reading pauses while the session is busy, while the peer doesn't read its answers, until the next turn for who has
+ *   filled this one, and until the next second for who has sent more than is allowed in this one.
  * - After `end` whatever still arrives is read and dropped: closing a socket with unread bytes would reset it, and the
  *   last frame could be lost on the way.
  */
@@ -17,6 +17,12 @@ import { Traffic } from "./traffic.ts";
 /** A peer with so many unread answers isn't listened to until it has read them. */
 const PAUSE_AT_BYTES = 256 * 1024;
 
+/**
+ * What one connection may ask for in a turn of the event loop; the rest waits for the next. The kernel would go on giving
+ * what a flood has sent, and everybody's events wait for the end of the turn.
+ */
+const REQUESTS_A_TURN = 512;
+
 export abstract class ChatConnection implements Connection, Handler {
   readonly encoding: Encoding;
   readonly peer: string;
@@ -27,6 +33,8 @@ export abstract class ChatConnection implements Connection, Handler {
   readonly #rate: RateWindow | undefined;
   /** Runs while reading is put off to the next second. */
   #throttle: NodeJS.Timeout | undefined;
+  #requestsThisTurn = 0;
+  #turnsEnd: NodeJS.Immediate | undefined;
   #hasEnded = false;
 
   constructor(context: ChatContext, encoding: Encoding) {
@@ -65,6 +73,7 @@ export abstract class ChatConnection implements Connection, Handler {
   closed(): void {
     this.#hasEnded = true;
     clearTimeout(this.#throttle);
+    clearImmediate(this.#turnsEnd);
     this.session.closed();
   }
 
@@ -103,11 +112,18 @@ export abstract class ChatConnection implements Connection, Handler {
   /** Counts a request that has arrived whole. False: it was refused, being one too many in this second. */
   protected admitRequest(correlationId: number): boolean {
     this.traffic.requests++;
+    this.#requestsThisTurn++;
+    this.#turnsEnd ??= setImmediate(() => this.#nextTurn());
     if (this.#rate === undefined || this.#rate.takeRequest(performance.now())) return true;
     this.traffic.rateLimited++;
     this.session.refuse("RATE_LIMITED", "too much at once; this was not done, slow down", correlationId);
     this.#readNoMoreThisSecond();
     return false;
+  }
+
+  /** True: what else has arrived should wait for the next turn. `takeKept` will be called then. */
+  protected get turnIsFull(): boolean {
+    return this.#requestsThisTurn >= REQUESTS_A_TURN;
   }
 
   protected disconnect(code: DisconnectCodeName, message: string): void {
@@ -116,7 +132,16 @@ export abstract class ChatConnection implements Connection, Handler {
   }
 
   get #isBusy(): boolean {
-    return this.#throttle !== undefined || this.session.busy || this.#queue.pendingBytes >= PAUSE_AT_BYTES;
+    return (
+      this.#throttle !== undefined || this.turnIsFull || this.session.busy || this.#queue.pendingBytes >= PAUSE_AT_BYTES
+    );
+  }
+
+  #nextTurn(): void {
+    const wasFull = this.turnIsFull;
+    this.#turnsEnd = undefined;
+    this.#requestsThisTurn = 0;
+    if (wasFull) this.ready();
   }
 
   #pauseIfBusy(): void {

@@ -25,8 +25,10 @@ export class TextConnection extends ChatConnection {
   /** A `/join` whose outcome is not known yet. */
   #isMoving = false;
   readonly #maxLineBytes: number;
-  /** Lines that wait until it is known whether the name before them was accepted. At most what one read gave. */
+  /** Lines that wait: for the answer to the name before them, or for the next turn. At most what one read gave. */
   #kept: (string | undefined)[] = [];
+  /** Those before it are done. */
+  #nextKept = 0;
   #hasFinished = false;
   #token: string | undefined;
   readonly #onLine = (line: string | undefined): void => {
@@ -47,8 +49,12 @@ export class TextConnection extends ChatConnection {
 
   protected override takeKept(): boolean {
     if (this.#isMoving && !this.session.busy) this.#move();
-    while (this.#kept.length > 0 && !this.session.busy) this.#line(this.#kept.shift());
-    if (this.#kept.length > 0) return false;
+    while (this.#nextKept < this.#kept.length) {
+      if (this.session.busy || this.turnIsFull) return false;
+      this.#line(this.#kept[this.#nextKept++]);
+    }
+    this.#kept = [];
+    this.#nextKept = 0;
     if (this.#hasFinished) super.finished();
     return true;
   }

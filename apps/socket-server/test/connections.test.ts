@@ -183,6 +183,21 @@ describe("connections", () => {
     await expect.poll(() => pongs, { timeout: 30_000 }).toBeGreaterThan(5000);
     flooder.destroy();
   });
+
+  test("one that floods the room at full speed costs nobody else the connection or an event", async () => {
+    const lines = 200_000;
+    // A log that one turn's flood would overrun if the turn were allowed to take it all.
+    const { port } = await start({ log: new MemoryRoomLog({ maxEvents: 4096 }) });
+    const quiet = await connectText(port, "quiet\n");
+    await quiet.until("welcome");
+    const flooder = await openSocket(port);
+    flooder.resume();
+    flooder.write("flood\n");
+    flooder.end("x\n".repeat(lines));
+    const heard = await quiet.until("*** flood has left");
+    expect(heard.match(/^flood: x$/gm)).toHaveLength(lines);
+    quiet.socket.destroy();
+  });
 });
 
 describe("echo mode", () => {

@@ -63,13 +63,22 @@ test("a peer that doesn't read delays the stop by no more than the grace; a text
   stuck.socket.destroy();
 });
 
-/** In the chat, and not decoding what it hears: a thousand people joining is half a million events in this process. */
-async function idleInChat(port: number, name: string): Promise<Socket> {
-  const socket = await openSocket(port);
-  socket.on("error", () => {});
-  socket.write(encode(hello(name)));
-  await once(socket, "data");
-  return socket.resume();
+const MARK = "what is said, marked";
+const LONGEST_CUT = MARK.length - 1;
+
+/**
+ * In the chat, and not decoding what they hear: a thousand people joining is half a million events in this process.
+ * They say their names at once, so that the server tells of many in one turn.
+ */
+async function idleInChat(port: number, count: number): Promise<Socket[]> {
+  const sockets = await Promise.all(Array.from({ length: count }, () => openSocket(port)));
+  const heard = sockets.map((socket) => once(socket, "data"));
+  for (const [index, socket] of sockets.entries()) {
+    socket.on("error", () => {});
+    socket.write(encode(hello(`n${index}`)));
+  }
+  await Promise.all(heard);
+  return sockets.map((socket) => socket.resume());
 }
 
 test("1,000 idle connections take no thread, others are served, and a reset gives every file descriptor back", async () => {
@@ -77,7 +86,7 @@ test("1,000 idle connections take no thread, others are served, and a reset give
   const entries = (folder: string) => readdirSync(`/proc/${server.child.pid}/${folder}`).length;
   await (await connectText(server.port, "al\n")).until("welcome");
   const [threads, descriptors] = [entries("task"), entries("fd")];
-  const idle = await Promise.all(Array.from({ length: 1000 }, (_, index) => idleInChat(server.port, `n${index}`)));
+  const idle = await idleInChat(server.port, 1000);
   expect(entries("fd")).toBe(descriptors + 1000);
   expect(entries("task")).toBe(threads);
   await (await connectText(server.port, "bo\n")).until("welcome");
@@ -85,6 +94,36 @@ test("1,000 idle connections take no thread, others are served, and a reset give
   await expect.poll(() => entries("fd"), { timeout: 30_000 }).toBe(descriptors + 1);
   server.child.kill("SIGTERM");
   expect((await server.finished).exitCode).toBe(0);
+});
+
+test("SIGTERM with 1,000 clients and talk: each gets every message that was acknowledged, then DISCONNECT; exit 0 in time", async () => {
+  const server = await startListening(["--log-level", "error"]);
+  const idle = await idleInChat(server.port, 1000);
+  const tails = idle.map((socket) => {
+    // What is said is marked; the rest of the events isn't looked at. A read may cut a mark in two.
+    const heard = { marks: 0, last: "" };
+    socket.on("data", (part: Buffer) => {
+      heard.last = heard.last.slice(-LONGEST_CUT) + part.toString("latin1");
+      heard.marks += heard.last.split(MARK).length - 1;
+    });
+    return { heard, closed: once(socket, "close") };
+  });
+  const writer = await join(server.port, "writer");
+  const say = () => writer.send({ type: "send", messageId: randomMessageId(), room: DEFAULT_ROOM, text: MARK }, 2);
+  let acknowledged = 0;
+  for (let index = 0; index < 8; index++) say();
+  for (let next = await writer.next(); next !== undefined; next = await writer.next()) {
+    if (next.message.type !== "ack") continue;
+    if (++acknowledged === 100) server.child.kill("SIGTERM");
+    if (!writer.socket.destroyed) say();
+  }
+  expect(await server.finished).toMatchObject({ exitCode: 0, stderr: "" });
+  await Promise.all(tails.map(({ closed }) => closed));
+  expect(acknowledged).toBeGreaterThanOrEqual(100);
+  for (const { heard } of tails) {
+    expect(heard.marks).toBeGreaterThanOrEqual(acknowledged);
+    expect(heard.last).toContain("the server stops");
+  }
 });
 
 test("a second signal exits at once", async () => {

@@ -12,7 +12,7 @@ import type { Contender, Grade, Level, Metric, ModeShare, Placement, VerdictKind
 
 export const MIN_BAND = 0.1;
 /** What grade C must exceed before anything is claimed, as a band: 1.5×. */
-const GRADE_C_BAND = 0.5;
+export const GRADE_C_BAND = 0.5;
 /** An interval whose half-width is more than this many bands (on logarithms) says too little to act on. */
 const WIDE_IN_BANDS = 2;
 

@@ -106,16 +106,22 @@ function readByDocument(
     at += bytes;
     return payload.subarray(at - bytes, at);
   };
+  const textOf = (): string => take(take(2).readUInt16BE()).toString("utf8");
+  const positionOf = (): object => ({
+    epoch: Number(take(8).readBigUInt64BE()),
+    seq: Number(take(8).readBigUInt64BE()),
+  });
+  const placeOf = (): object => ({ room: textOf(), position: positionOf() });
   const read: Record<string, () => unknown> = {
     u8: () => take(1).readUInt8(),
     u16: () => take(2).readUInt16BE(),
     u32: () => take(4).readUInt32BE(),
     u64: () => Number(take(8).readBigUInt64BE()),
     id: () => hexOf(take(16)),
-    string: () => take(take(2).readUInt16BE()).toString("utf8"),
-    position: () => ({ epoch: Number(take(8).readBigUInt64BE()), seq: Number(take(8).readBigUInt64BE()) }),
-    place: () => ({ room: read["string"]?.(), position: read["position"]?.() }),
-    "resumed place": () => ({ ...(read["place"]?.() as object), recovered: take(1).readUInt8() !== 0 }),
+    string: textOf,
+    position: positionOf,
+    place: placeOf,
+    "resumed place": () => ({ ...placeOf(), recovered: take(1).readUInt8() !== 0 }),
   };
   for (const { field, kind, meaning } of isEvent ? [...shared, ...own] : own) {
     const flag = /only with flag (0x[0-9a-f]+)/.exec(meaning)?.[1];

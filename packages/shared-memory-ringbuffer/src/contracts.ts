@@ -25,3 +25,12 @@ export interface Doorbells {
   /** Rings every participant whose event loop or thread said that it sleeps. Call after publishing. */
   ringSleepers(): void;
 }
+
+/** Readers that writers of a log must not overtake. Each participant can gate one log. */
+export interface LogGates {
+  /** Gates the log that starts at `logOffsetBytes`, or none. Called under the mutex, except to stop. */
+  setGate(logOffsetBytes: number | undefined, position: number): void;
+  publishCursor(position: number): void;
+  /** The smallest position of a reader that gates; a dead one below `needed` doesn't count. Infinity: there is none. */
+  slowestGate(logOffsetBytes: number, needed: number): number;
+}

@@ -12,7 +12,7 @@
  *   when the last publisher leaves.
  * - One doorbell a participant.
  */
-import { closeSync, constants, openSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, constants, openSync, statSync } from "node:fs";
 import { Socket } from "node:net";
 import { ArgumentError } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
@@ -39,6 +39,7 @@ export interface EventLoopDoorbellOptions {
 /** An armed doorbell looks for work by itself this often, in milliseconds. */
 export const RECHECK_MS = 100;
 const PIPE_MODE = 0o600;
+const GROUP_BITS = 0o060;
 const READ_BYTES = 4096;
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
@@ -147,6 +148,14 @@ export class EventLoopDoorbell {
   }
 }
 
+/** Gives the pipe the group of a segment that a group shares: its other users ring, too. */
+function shareLike(segmentPath: string, path: string): void {
+  const segment = statSync(segmentPath, { throwIfNoEntry: false });
+  if (segment === undefined || (segment.mode & GROUP_BITS) === 0) return;
+  chownSync(path, -1, segment.gid);
+  chmodSync(path, PIPE_MODE | GROUP_BITS);
+}
+
 class PipeBell implements Bell {
   readonly #i32: Int32Array;
   readonly #doorbellIndex: number;
@@ -163,6 +172,7 @@ class PipeBell implements Bell {
     unlinkIfThere(this.#path);
     const error = native().mkfifo(this.#path, PIPE_MODE);
     if (error !== 0) throw systemError(`can't make the pipe ${this.#path}`, error, { path: this.#path });
+    shareLike(segment.path ?? "", this.#path);
     failpoint("doorbell-open:made");
     const fd = openSync(this.#path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
     try {

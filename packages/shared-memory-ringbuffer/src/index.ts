@@ -1,7 +1,7 @@
 export type { LockOptions, LockResult } from "./async-lock.ts";
 export type { LogItem, ReadAsyncOptions, RecordsOptions } from "./async-read.ts";
 export { AtomicsFutex } from "./atomics-futex.ts";
-export type { Doorbells, LockGrant, Mutex } from "./contracts.ts";
+export type { Doorbells, LockGrant, LogGates, Mutex } from "./contracts.ts";
 export { COUNTER, type CounterName, Counters, type CounterTotals } from "./counters.ts";
 export { EventLoopDoorbell, type EventLoopDoorbellOptions, RECHECK_MS } from "./doorbell.ts";
 export { ArgumentError, CorruptSegmentError, SharedMemoryError, type SharedMemoryErrorCode } from "./errors.ts";
@@ -9,7 +9,7 @@ export type { EventLoopWaits } from "./event-loop-waits.ts";
 export { armFailpoint, FOUNDATION_FAILPOINTS, failpoint } from "./failpoint.ts";
 export type { Futex, WaitOutcome } from "./futex.ts";
 export type { SegmentHeader } from "./header.ts";
-export type { MappingKind } from "./mapping.ts";
+export type { MappingKind, SegmentMode } from "./mapping.ts";
 export { REGION_ALIGNMENT_BYTES, type Region, type SharedMemory, sharedMemoryOver } from "./memory.ts";
 export {
   type Claims,
@@ -41,8 +41,10 @@ export { segmentPath } from "./segment-name.ts";
 export { type LockState, type ObserveOptions, observeSegment, SegmentObserver } from "./segment-observer.ts";
 export { OBJECT_KINDS, type ObjectInfo, type ObjectKind, type ObjectSpec, type SegmentSpec } from "./segment-spec.ts";
 export {
+  type AppendResult,
   type FormatLogOptions,
   formatLog,
+  type GatedReaderResult,
   inspectLog,
   LOG_FAILPOINTS,
   LogReader,

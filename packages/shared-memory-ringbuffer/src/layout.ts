@@ -23,7 +23,7 @@
  *        │   +0   identity u64 = start ticks(37) | tid(24) | phase(2) · generation · pid  │
  *        │        · flags                                                                 │
  *        │   +128 sleeping · wake word · doorbell kind                                    │
- *        │   +256 cursor u64                                                              │
+ *        │   +256 cursor u64 · gate: 1 + offset / 128 of the log that the cursor gates    │
  *        │   +384 16 counters u64, written by the owner alone, never reset                │
  *        ├───────────────────────────────────────────────────────────────────────────────┤
  *        │ object directory: 64 each: id char[24] · kind · reserved · offset u64 · size   │
@@ -96,6 +96,7 @@ export const SLOT_SLEEPING: number = LINE_BYTES;
 export const SLOT_WAKE: number = SLOT_SLEEPING + WORD_BYTES;
 export const SLOT_DOORBELL: number = SLOT_WAKE + WORD_BYTES;
 export const SLOT_CURSOR: number = 2 * LINE_BYTES;
+export const SLOT_GATE: number = SLOT_CURSOR + LONG_BYTES;
 export const SLOT_COUNTERS: number = 3 * LINE_BYTES;
 export const SLOT_COUNTER_COUNT: number = LINE_BYTES / LONG_BYTES;
 

@@ -37,6 +37,11 @@ export type ReadResult =
   /** The position the reader was made with is no record's position in this log. */
   | { readonly outcome: "invalid"; readonly records: 0; readonly position: number };
 
+export interface ReaderGate {
+  moved(position: number): void;
+  closed(): void;
+}
+
 /** Enough that the check after each copy costs nothing beside it, little enough that a copy is seldom overtaken. */
 const CHUNK_BYTES = 65_536;
 /** A chunk is at most this part of the log. */
@@ -50,11 +55,14 @@ export class LogReader {
   /** Whether the cursor is known to stand between two records. */
   #verified: boolean;
   #reading = false;
+  #gate: ReaderGate | undefined;
   #bytes = new Uint8Array(0);
   #words = new Int32Array(0);
 
-  constructor(log: LogWords, position: number, verified: boolean) {
+  /** `gate` is told of the position after each read that moved it, and when the reader is closed. */
+  constructor(log: LogWords, position: number, verified: boolean, gate?: ReaderGate) {
     this.#log = log;
+    this.#gate = gate;
     this.#position = position;
     this.#verified = verified;
   }
@@ -78,11 +86,19 @@ export class LogReader {
     }
     if (this.#reading) throw new ArgumentError("read called from within its own onRecord");
     this.#reading = true;
+    const before = this.#position;
     try {
       return this.#read(onRecord, maxRecords, maxBytes);
     } finally {
       this.#reading = false;
+      if (this.#position !== before) this.#gate?.moved(this.#position);
     }
+  }
+
+  /** A reader that gates stops doing so: from now on it can be overtaken. On any other it does nothing. */
+  close(): void {
+    this.#gate?.closed();
+    this.#gate = undefined;
   }
 
   #read(onRecord: OnLogRecord, maxRecords: number, maxBytes: number): ReadResult {

@@ -25,20 +25,30 @@ import { LOG_RECORD_HEADER_BYTES, logRecordBytes } from "./records.ts";
  */
 export type WriteRecord = (bytes: Uint8Array, offset: number, position: number) => void;
 
+/** Up to where a log may forget, as its writer last saw: good as long as nobody new gates. */
+export interface GateLimit {
+  gates: number;
+  position: number;
+  /** The slowest reader's position, looked at again. */
+  look(needed: number): number;
+}
+
 /** The log inside `SharedLog.transaction`. Of no use after it. */
 export class LogTransaction {
   /** Whether the previous owner of the mutex died inside: derived state must be rebuilt. The log itself is whole. */
   readonly recovered: boolean;
   readonly #log: LogWords;
   readonly #published: number;
+  readonly #limit: GateLimit;
   #oldest: number;
   #tail: number;
   #writing = false;
   #over = false;
 
   /** Only under the mutex. Throws CorruptSegmentError when the two words can't both be true. */
-  constructor(log: LogWords, recovered: boolean) {
+  constructor(log: LogWords, recovered: boolean, limit: GateLimit) {
     this.#log = log;
+    this.#limit = limit;
     this.recovered = recovered;
     this.#oldest = loadOldest(log);
     this.#published = loadTail(log);
@@ -57,7 +67,8 @@ export class LogTransaction {
   }
 
   /**
-   * Appends a record of `lengthBytes` that `write` fills, and returns its position. If `write` throws, the record isn't
+   * Appends a record of `lengthBytes` that `write` fills, and returns its position, or -1 when the log is full: a reader
+   * that gates (`SharedLog.gatedReader`) hasn't read what would be overwritten. If `write` throws, the record isn't
    * appended. Throws ArgumentError when the record is longer than `maxRecordBytes`, the transaction longer than the log,
    * or the transaction over.
    */
@@ -76,7 +87,7 @@ export class LogTransaction {
     const roomToEnd = log.dataOffset + log.capacityBytes - offsetOf(log, this.#tail);
     const padding = size > roomToEnd ? roomToEnd : 0;
     const start = this.#tail + padding;
-    this.#makeRoom(start + size);
+    if (!this.#makeRoom(start + size)) return -1;
     if (padding > 0) {
       writeHeader(log, this.#tail, padding - LOG_RECORD_HEADER_BYTES, log.paddingKind);
       failpoint("log-append:padding");
@@ -105,8 +116,8 @@ export class LogTransaction {
     return true;
   }
 
-  /** Moves `oldest` past every record that bytes up to `end` will overwrite. */
-  #makeRoom(end: number): void {
+  /** Moves `oldest` past every record that bytes up to `end` will overwrite. False: a reader gates one of them. */
+  #makeRoom(end: number): boolean {
     const log = this.#log;
     const needed = end - log.capacityBytes;
     if (needed > this.#published || !isPosition(end)) {
@@ -116,7 +127,8 @@ export class LogTransaction {
         { transactionBytes: end - this.#published, end, capacityBytes: log.capacityBytes },
       );
     }
-    if (needed <= this.#oldest) return;
+    if (needed <= this.#oldest) return true;
+    if (!this.#mayForget(needed)) return false;
     let oldest = this.#oldest;
     while (oldest < needed) {
       const size = recordSizeAt(log, log.memory.i32, offsetOf(log, oldest) >>> 2, oldest);
@@ -131,5 +143,18 @@ export class LogTransaction {
     if (loadOldest(log) !== oldest) throw corruptRecord(log, oldest);
     failpoint("log-append:oldest");
     this.#oldest = oldest;
+    return true;
+  }
+
+  /** Cursors stand between records, so one that isn't before `needed` isn't passed by forgetting whole records either. */
+  #mayForget(needed: number): boolean {
+    const gates = this.#log.memory.i32[this.#log.gates] as number;
+    if (gates === 0) return true;
+    const limit = this.#limit;
+    if (gates !== limit.gates || needed > limit.position) {
+      limit.gates = gates;
+      limit.position = limit.look(needed);
+    }
+    return needed <= limit.position;
   }
 }

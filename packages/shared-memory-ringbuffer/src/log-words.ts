@@ -17,6 +17,7 @@ import {
   KIND_PADDING,
   LOG_DATA_OFFSET,
   LOG_FORMAT,
+  LOG_GATES_OFFSET,
   LOG_OLDEST_OFFSET,
   LOG_RECORD_ALIGNMENT_BYTES,
   LOG_RECORD_HEADER_BYTES,
@@ -44,6 +45,8 @@ export interface LogWords {
   readonly paddingKind: number;
   /** The memory can't be written, so the second look can't be a read-modify-write; see {@link copyBytes}. */
   readonly readOnly: boolean;
+  /** Index into `i32`. */
+  readonly gates: number;
 }
 
 const LONG_SHIFT = 3;
@@ -124,6 +127,7 @@ export function openLog(region: Region): LogWords {
     dataKind: KIND_DATA ^ seal,
     paddingKind: KIND_PADDING ^ seal,
     readOnly: false,
+    gates: (offsetBytes + LOG_GATES_OFFSET) >>> 2,
   };
 }
 

@@ -3,10 +3,10 @@
  *
  * - A new file has no name until {@link publishFile}, so nobody ever sees a half-made one.
  * - Its pages are reserved when it is made: a full tmpfs is ERR_SHM_NO_SPACE there, never a SIGBUS later.
- * - A file is opened without following links, must be a plain one, and must belong to this user.
+ * - A file is opened without following links, must be a plain one, and must belong to this user (or, if asked for, group).
  * - `release` detaches every view before it unmaps: a stale view throws instead of crashing the process.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, statfsSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, statfsSync } from "node:fs";
 import { SharedMemoryError } from "./errors.ts";
 import { HEADER_BYTES, IDENTITY_BYTES, MAX_CAPACITY_BYTES } from "./layout.ts";
 import { type SharedMemory, sharedMemoryOver } from "./memory.ts";
@@ -31,15 +31,21 @@ export interface OpenedFile {
   readonly inode: bigint;
 }
 
-const FILE_MODE = 0o600;
+/** Who may use a segment: its user alone, or its group, too. */
+export type SegmentMode = 0o600 | 0o660;
+export const DEFAULT_MODE: SegmentMode = 0o600;
+const GROUP_MODE = 0o660;
+const OTHERS_BITS = 0o007n;
 const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Makes a file without a name, all its pages reserved and zero. Throws ERR_SHM_NO_SPACE, ERR_SHM_PERMISSION. */
-export function makeUnnamedFile(directory: string, sizeBytes: number): OpenedFile {
+export function makeUnnamedFile(directory: string, sizeBytes: number, mode: SegmentMode = DEFAULT_MODE): OpenedFile {
   const { posixFallocate, ENOSPC } = native();
   let fd: number;
   try {
-    fd = openSync(directory, O_TMPFILE | O_RDWR, FILE_MODE);
+    fd = openSync(directory, O_TMPFILE | O_RDWR, mode);
+    // The umask would take the group's bits away.
+    if (mode !== DEFAULT_MODE) fchmodSync(fd, mode);
   } catch (cause) {
     throw fileError("make a segment in", directory, cause);
   }
@@ -69,6 +75,8 @@ export function publishFile(fd: number, path: string): boolean {
 export interface OpenFileOptions {
   /** For {@link mapFileReadOnly} alone. */
   readonly readOnly?: boolean;
+  /** 0660: another user's will do, if a group of ours owns it and it is closed to all others. */
+  readonly mode?: SegmentMode | undefined;
 }
 
 /** Opens an existing file. `undefined`: there is none. */
@@ -86,7 +94,8 @@ export function openFile(path: string, options: OpenFileOptions = {}): OpenedFil
     const stat = fstatSync(fd, { bigint: true });
     if (!stat.isFile()) throw notOurs(path, "it is not a plain file");
     const user = process.geteuid?.();
-    if (user !== undefined && stat.uid !== BigInt(user)) {
+    const shared = options.mode === GROUP_MODE && isInOurGroup(stat.gid) && (stat.mode & OTHERS_BITS) === 0n;
+    if (user !== undefined && stat.uid !== BigInt(user) && !shared) {
       throw new SharedMemoryError("ERR_SHM_PERMISSION", `${path} belongs to user ${stat.uid}, not to ${user}`, {
         path,
         owner: Number(stat.uid),
@@ -99,6 +108,12 @@ export function openFile(path: string, options: OpenFileOptions = {}): OpenedFil
     closeSync(fd);
     throw error;
   }
+}
+
+function isInOurGroup(group: bigint): boolean {
+  return [process.getegid?.(), ...(process.getgroups?.() ?? [])].some(
+    (own) => own !== undefined && BigInt(own) === group,
+  );
 }
 
 /** The first bytes of a file, read without mapping it: enough for readHeader. */

@@ -16,7 +16,15 @@ import { formatHeader, readDirectory, readHeader, type SegmentHeader } from "./h
 import { sweepAsJanitor } from "./janitor.ts";
 import { CAPACITY_UNIT_BYTES, PHASE_ACTIVE } from "./layout.ts";
 import { currentThread } from "./liveness.ts";
-import { type Mapping, makeUnnamedFile, mapFile, openFile, publishFile, readIdentity } from "./mapping.ts";
+import {
+  type Mapping,
+  makeUnnamedFile,
+  mapFile,
+  openFile,
+  publishFile,
+  readIdentity,
+  type SegmentMode,
+} from "./mapping.ts";
 import { type SharedMemory, sharedMemoryOver } from "./memory.ts";
 import { native } from "./native.ts";
 import { type Participant, ParticipantTable } from "./participants.ts";
@@ -34,6 +42,12 @@ export interface SegmentOptions {
   readonly directory?: string;
   /** How long to wait, in ms, for a living holder of the lock while joining; default 5000. */
   readonly timeoutMs?: number;
+  /**
+   * Who may take part: 0o600 (default) its user alone, 0o660 its group, too. Everybody who opens a group's segment says so,
+   * as everybody who may write it can forge or stop what is in it. In a folder like /dev/shm only the creator's user can
+   * remove it: others leave it there.
+   */
+  readonly mode?: SegmentMode;
   /** Leave in an orderly way when the process exits without `close`; default true. */
   readonly closeOnExit?: boolean;
 }
@@ -149,7 +163,7 @@ function tryCreate(
   options: SegmentOptions,
 ): Segment | undefined {
   failpoint("segment-create:begin");
-  const file = makeUnnamedFile(dirname(path), plan.capacityBytes);
+  const file = makeUnnamedFile(dirname(path), plan.capacityBytes, options.mode);
   let mapping: Mapping | undefined;
   try {
     failpoint("segment-create:sized");
@@ -183,7 +197,7 @@ function tryOpen(
   options: SegmentOptions,
   wanted?: SegmentSpec,
 ): Segment | "missing" | "start over" {
-  const file = openFile(path);
+  const file = openFile(path, { mode: options.mode });
   if (file === undefined) return "missing";
   let header: SegmentHeader;
   let mapping: Mapping;

@@ -24,6 +24,7 @@ import {
   SLOT_CURSOR,
   SLOT_DOORBELL,
   SLOT_FLAGS,
+  SLOT_GATE,
   SLOT_GENERATION,
   SLOT_IDENTITY,
   SLOT_PID,
@@ -33,7 +34,7 @@ import {
   TID_BITS,
 } from "./layout.ts";
 import { isThreadDead, type ThreadIdentity } from "./liveness.ts";
-import type { SharedMemory } from "./memory.ts";
+import { REGION_ALIGNMENT_BYTES, type SharedMemory } from "./memory.ts";
 
 export type ParticipantPhase = "joining" | "active" | "leaving";
 
@@ -52,6 +53,8 @@ export interface ParticipantInfo {
   /** The position that it last published with `publishCursor`. */
   readonly cursor: number;
   readonly sleeping: boolean;
+  /** Start of the log whose writers must not overtake `cursor`; `undefined` when it gates none. */
+  readonly gatedOffsetBytes: number | undefined;
 }
 
 const WORD_SHIFT = 2;
@@ -96,6 +99,13 @@ export class Participant {
     failpoint("participant-reader:stored");
   }
 
+  /** Says which log's writers must not overtake the cursor: where it starts; `undefined` for none. */
+  setGate(logOffsetBytes: number | undefined): void {
+    failpoint("participant-gate:begin");
+    Atomics.store(this.#memory.i32, (this.#offset + SLOT_GATE) >>> WORD_SHIFT, gateWord(logOffsetBytes));
+    failpoint("participant-gate:stored");
+  }
+
   /** How lock words and claims name this participant: generation modulo 2^21, slot + 1. */
   get ownerWord(): number {
     return ((this.generation & LOCK_GENERATION_MASK) << LOCK_SLOT_BITS) | (this.slot + 1);
@@ -107,6 +117,14 @@ export class Participant {
     Atomics.store(this.#memory.i64, (this.#offset + SLOT_IDENTITY) >>> LONG_SHIFT, identityWord(this.thread, phase));
     failpoint("participant-phase:stored");
   }
+}
+
+function gateWord(logOffsetBytes: number | undefined): number {
+  return logOffsetBytes === undefined ? 0 : logOffsetBytes / REGION_ALIGNMENT_BYTES + 1;
+}
+
+function gatedOffset(word: number): number | undefined {
+  return word === 0 ? undefined : ((word >>> 0) - 1) * REGION_ALIGNMENT_BYTES;
 }
 
 export class ParticipantTable {
@@ -137,6 +155,9 @@ export class ParticipantTable {
       failpoint("participant-claim:sleepers");
       Atomics.store(i32, (offset + SLOT_DOORBELL) >>> WORD_SHIFT, DOORBELL_NONE);
       failpoint("participant-claim:doorbell");
+      // Before the cursor: it must not gate anything as if it were a predecessor's.
+      Atomics.store(i32, (offset + SLOT_GATE) >>> WORD_SHIFT, 0);
+      failpoint("participant-claim:gate");
       Atomics.store(i64, (offset + SLOT_CURSOR) >>> LONG_SHIFT, 0n);
       failpoint("participant-claim:cursor");
       return new Participant(this.memory, slot, this.generation(slot), thread);
@@ -210,6 +231,25 @@ export class ParticipantTable {
     return this.generation(slot) === generation;
   }
 
+  /**
+   * The smallest cursor of those that gate the log at `logOffsetBytes`, infinity when there is none. One below `needed` is
+   * looked at closely: a dead one gates nothing.
+   */
+  slowestGate(logOffsetBytes: number, needed: number): number {
+    const { i32, i64 } = this.memory;
+    const wanted = gateWord(logOffsetBytes);
+    let slowest = Number.POSITIVE_INFINITY;
+    for (let slot = 0; slot < this.slotCount; slot++) {
+      const offset = slotOffset(slot);
+      if (Atomics.load(i32, (offset + SLOT_GATE) >>> WORD_SHIFT) !== wanted) continue;
+      const cursor = Number(Atomics.load(i64, (offset + SLOT_CURSOR) >>> LONG_SHIFT));
+      const identity = this.identity(slot);
+      if (identity === 0n || (cursor < needed && this.isIdentityDead(identity))) continue;
+      slowest = Math.min(slowest, cursor);
+    }
+    return slowest;
+  }
+
   /** Whether a lock word or a claim that names {slot, generation modulo 2^21} is certainly a dead one's. */
   isOwnerDead(slot: number, generation: number): boolean {
     if (slot < 0 || slot > this.slotCount) return true;
@@ -239,6 +279,7 @@ export class ParticipantTable {
       isReader: (Atomics.load(i32, (offset + SLOT_FLAGS) >>> WORD_SHIFT) & FLAG_READER) !== 0,
       cursor: Number(Atomics.load(i64, (offset + SLOT_CURSOR) >>> LONG_SHIFT)),
       sleeping: Atomics.load(i32, (offset + SLOT_SLEEPING) >>> WORD_SHIFT) !== 0,
+      gatedOffsetBytes: gatedOffset(Atomics.load(i32, (offset + SLOT_GATE) >>> WORD_SHIFT)),
     };
   }
 

@@ -41,6 +41,7 @@
  * Log: positions are 64-bit byte counts below 2^53 that never wrap; a record's position is where it ends.
  *
  *     0     format u32 | capacity u32 | seal u32                   written once
+ *     12    gates u32: times that a reader began to gate           written under the mutex
  *     128   oldest u64                                             start of the oldest retained record
  *     256   tail u64                                               end of the newest published record
  *     384   data, capacity bytes
@@ -110,6 +111,7 @@ export const ROOM_ARMED = 2;
 export const ROOM_WAKE = 4;
 
 export const LOG_SEAL_OFFSET = 8;
+export const LOG_GATES_OFFSET = 12;
 export const LOG_OLDEST_OFFSET = 128;
 export const LOG_TAIL_OFFSET = 256;
 export const LOG_DATA_OFFSET = 384;

@@ -10,7 +10,7 @@
 import type { LockOptions } from "./async-lock.ts";
 import { AtomicsFutex } from "./atomics-futex.ts";
 import { BellRinger } from "./bell-ringer.ts";
-import type { Doorbells } from "./contracts.ts";
+import type { Doorbells, LogGates } from "./contracts.ts";
 import { COUNTER, Counters, type CounterTotals } from "./counters.ts";
 import { ArgumentError } from "./errors.ts";
 import { DoorbellWaits, type EventLoopWaits } from "./event-loop-waits.ts";
@@ -25,7 +25,7 @@ import type { Claims } from "./mpsc-words.ts";
 import { RobustMutex } from "./mutex.ts";
 import type { Participant, ParticipantInfo, ParticipantTable } from "./participants.ts";
 import type { WaitStrategy } from "./ring-wait.ts";
-import { closeAndUnlink, isMarkedClosed, type ReapHook, reapDead } from "./segment-life.ts";
+import { closeAndUnlink, isMarkedClosed, mayRemove, type ReapHook, reapDead } from "./segment-life.ts";
 import { pipePath } from "./segment-name.ts";
 import { findRegion, type ObjectInfo, type ObjectKind } from "./segment-spec.ts";
 import { SleepState } from "./sleep-state.ts";
@@ -63,6 +63,8 @@ export class Segment {
   readonly objects: readonly ObjectInfo[];
   /** How this participant signs its claims in an MPSC ring, and whose claims are dead. */
   readonly claims: Claims;
+  /** Readers of a log that its writers must not overtake. */
+  readonly gates: LogGates;
   /** For this package's own code. */
   readonly ringer: BellRinger;
   /** For this package's own code. */
@@ -98,6 +100,15 @@ export class Segment {
     this.claims = {
       ownerWord: me.ownerWord,
       isOwnerDead: (slot, generation) => table.isOwnerDead(slot, generation),
+    };
+    this.gates = {
+      setGate: (logOffsetBytes, position) => {
+        me.setGate(undefined);
+        me.publishCursor(position);
+        if (logOffsetBytes !== undefined) me.setGate(logOffsetBytes);
+      },
+      publishCursor: (position) => me.publishCursor(position),
+      slowestGate: (logOffsetBytes, needed) => table.slowestGate(logOffsetBytes, needed),
     };
     this.sleep = new SleepState(mapping.memory.i32, me.slot);
     this.ringer = new BellRinger(
@@ -202,7 +213,8 @@ export class Segment {
       try {
         this.#reap(grant);
         const isLast = !this.#table.hasOthers(this.me);
-        if (isLast && !options.keep) closeAndUnlink(this.memory, this.path, this.#mapping.inode);
+        const removable = this.path === undefined || mayRemove(this.path);
+        if (isLast && removable && !options.keep) closeAndUnlink(this.memory, this.path, this.#mapping.inode);
       } finally {
         this.mutex.unlockUnrepaired();
       }

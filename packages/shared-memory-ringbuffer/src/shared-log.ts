@@ -18,12 +18,14 @@
  *
  * A position is a byte count that never wraps. A record's position is where it *ends*: "after position p" starts at p.
  */
+import type { LockOptions } from "./async-lock.ts";
 import { type LogItem, logItems, type RecordsOptions, requireWaits } from "./async-read.ts";
-import type { Doorbells, Mutex } from "./contracts.ts";
+import type { Doorbells, LogGates, Mutex } from "./contracts.ts";
 import { ArgumentError } from "./errors.ts";
 import type { EventLoopWaits } from "./event-loop-waits.ts";
+import { failpoint } from "./failpoint.ts";
 import { LogReader } from "./log-reader.ts";
-import { LogTransaction, type WriteRecord } from "./log-transaction.ts";
+import { type GateLimit, LogTransaction, type WriteRecord } from "./log-transaction.ts";
 import {
   isBoundary,
   isPosition,
@@ -36,6 +38,9 @@ import {
   reloadOldest,
 } from "./log-words.ts";
 import type { Region } from "./memory.ts";
+import { logRecordBytes } from "./records.ts";
+import type { WaitOptions, WaitStrategy } from "./ring-wait.ts";
+import type { Waiter } from "./wait-strategy.ts";
 
 export { LogReader, type OnLogRecord, type ReadOptions, type ReadResult } from "./log-reader.ts";
 export type { LogTransaction, WriteRecord } from "./log-transaction.ts";
@@ -48,6 +53,10 @@ export interface SharedLogOptions {
   readonly doorbells?: Doorbells | undefined;
   /** For `items`. */
   readonly eventLoop?: EventLoopWaits | undefined;
+  /** For readers that must not be overtaken, which every writer of the log must then be given. */
+  readonly gates?: LogGates | undefined;
+  /** For `waitForRoom`. */
+  waiter?(strategy?: WaitStrategy): Waiter;
 }
 
 export interface TransactionOptions {
@@ -64,12 +73,24 @@ export type TransactionResult<T> =
   /** The mutex wasn't free: within `timeoutMs`, or at all. Nothing was done. */
   | { readonly ok: false; readonly reason: "timed-out" | "busy" };
 
+export type AppendResult =
+  | TransactionResult<number>
+  /** A reader that gates hasn't read what would be overwritten. Nothing was done. */
+  | { readonly ok: false; readonly reason: "full" };
+
+export type GatedReaderResult =
+  | TransactionResult<LogReader>
+  /** What follows the position asked for is no longer there, or it is no position of this log. */
+  | { readonly ok: false; readonly reason: "lapped" };
+
 /** A look at a log from outside. */
 export interface LogState {
   readonly capacityBytes: number;
   readonly oldestPosition: number;
   readonly tailPosition: number;
 }
+
+const FULL = Object.freeze({ ok: false, reason: "full" } as const);
 
 export class SharedLog {
   readonly capacityBytes: number;
@@ -78,12 +99,18 @@ export class SharedLog {
   readonly #log: LogWords;
   readonly #mutex: Mutex;
   readonly #doorbells: Doorbells | undefined;
+  readonly #options: SharedLogOptions;
+  readonly #offsetBytes: number;
+  readonly #limit: GateLimit;
   readonly #eventLoop: () => EventLoopWaits | undefined;
 
   /** Throws CorruptSegmentError when `region` holds no log, ArgumentError when it is outside its memory. */
   constructor(region: Region, options: SharedLogOptions) {
     this.#log = openLog(region);
     this.#mutex = options.mutex;
+    this.#options = options;
+    this.#offsetBytes = region.offsetBytes;
+    this.#limit = { gates: 0, position: 0, look: (needed) => this.#slowestGate(needed) };
     this.#doorbells = options.doorbells;
     // Asked for when needed: making it takes the participant's doorbell.
     this.#eventLoop = () => options.eventLoop;
@@ -114,9 +141,72 @@ export class SharedLog {
   }
 
   /** Appends a copy of `bytes` in a transaction of its own; `value` is its position. Repairs nothing else. */
-  append(bytes: Uint8Array, options?: TransactionOptions): TransactionResult<number> {
+  append(bytes: Uint8Array, options?: TransactionOptions): AppendResult {
     const write: WriteRecord = (target, offset) => target.set(bytes, offset);
-    return this.#transact((tx) => tx.append(bytes.length, write), options, false);
+    const result = this.#transact((tx) => tx.append(bytes.length, write), options, false);
+    return result.ok && result.value < 0 ? FULL : result;
+  }
+
+  /**
+   * Whether a record of `lengthBytes` would overwrite what a reader that gates hasn't read. Other writers may change it the
+   * next moment.
+   */
+  isFull(lengthBytes: number): boolean {
+    const log = this.#log;
+    if (log.memory.i32[log.gates] === 0) return false;
+    const tail = loadTail(log);
+    const size = logRecordBytes(lengthBytes);
+    const roomToEnd = log.dataOffset + log.capacityBytes - offsetOf(log, tail);
+    const needed = tail + (size > roomToEnd ? roomToEnd + size : size) - log.capacityBytes;
+    return needed > loadOldest(log) && this.#slowestGate(needed) < needed;
+  }
+
+  /** Waits until the log isn't full. False: timed out. Blocks the thread. Needs the option `waiter`. */
+  waitForRoom(lengthBytes: number, options: WaitOptions = {}): boolean {
+    options.signal?.throwIfAborted();
+    const waiter = this.#options.waiter?.(options.strategy);
+    if (waiter === undefined) throw new ArgumentError("waiting for room needs `waiter`: give the segment to the log");
+    return waiter.waitUntil(() => !this.isFull(lengthBytes), options.timeoutMs);
+  }
+
+  /** The same on an event loop. Needs the option `eventLoop`. */
+  waitForRoomAsync(lengthBytes: number, options?: LockOptions): Promise<boolean> {
+    return requireWaits(this.#eventLoop()).waitAsync(() => !this.isFull(lengthBytes), options);
+  }
+
+  /**
+   * A cursor that no writer overtakes: while it is open and its participant lives, writers are told that the log is full
+   * instead. It gives room back after each `read`; `close` it when done. A participant can have one, and a second ends the
+   * first. A stopped reader holds writers up for as long as it is stopped.
+   */
+  gatedReader(after: number | "oldest" | "tail", options?: TransactionOptions): GatedReaderResult {
+    const { gates } = this.#options;
+    if (gates === undefined) throw new ArgumentError("a reader that gates needs `gates`: give the segment to the log");
+    const log = this.#log;
+    const result = this.#transact(
+      (tx) => {
+        const position = after === "tail" ? tx.tail : after === "oldest" ? loadOldest(log) : after;
+        if (!this.isRetained(position)) return undefined;
+        gates.setGate(this.#offsetBytes, position);
+        failpoint("log-gate:set");
+        // Each writer looks at the gates again before it next forgets anything; none can be between, as this is under the mutex.
+        log.memory.i32[log.gates] = ((log.memory.i32[log.gates] as number) + 1) | 0 || 1;
+        failpoint("log-gate:counted");
+        const moved = (to: number): void => {
+          gates.publishCursor(to);
+          this.#doorbells?.ringSleepers();
+        };
+        const closed = (): void => {
+          gates.setGate(undefined, 0);
+          this.#doorbells?.ringSleepers();
+        };
+        return new LogReader(log, position, true, { moved, closed });
+      },
+      options,
+      false,
+    );
+    if (!result.ok) return result;
+    return result.value === undefined ? { ok: false, reason: "lapped" } : { ok: true, value: result.value };
   }
 
   /**
@@ -154,6 +244,11 @@ export class SharedLog {
     return position === oldest || (position > oldest && size > 0);
   }
 
+  #slowestGate(needed: number): number {
+    // Gated, and this writer can't see by whom: nothing may be forgotten.
+    return this.#options.gates?.slowestGate(this.#offsetBytes, needed) ?? 0;
+  }
+
   #transact<T>(
     fn: (tx: LogTransaction) => T,
     options: TransactionOptions = {},
@@ -166,7 +261,7 @@ export class SharedLog {
     let published = false;
     let value: T;
     try {
-      const tx = new LogTransaction(this.#log, grant.recovered);
+      const tx = new LogTransaction(this.#log, grant.recovered, this.#limit);
       try {
         value = fn(tx);
         returned = true;
@@ -195,6 +290,8 @@ export const LOG_FAILPOINTS: readonly string[] = [
   "log-append:padding",
   "log-append:header",
   "log-append:payload",
+  "log-gate:set",
+  "log-gate:counted",
   "log-publish:begin",
   "log-publish:tail",
 ];

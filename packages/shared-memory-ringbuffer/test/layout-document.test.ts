@@ -40,6 +40,7 @@ test("the document's tables hold the layout's offsets", () => {
     [layout.SLOT_WAKE, "wake word"],
     [layout.SLOT_DOORBELL, "doorbell"],
     [layout.SLOT_CURSOR, "cursor"],
+    [layout.SLOT_GATE, "gate"],
     [layout.SLOT_COUNTERS, "counters"],
     [layout.ENTRY_ID, "id,"],
     [layout.ENTRY_KIND, "kind:"],
