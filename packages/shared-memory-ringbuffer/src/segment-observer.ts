@@ -4,7 +4,7 @@
  * - The mapping is read-only. An observer claims no slot, takes no lock, rings nobody and can't change a byte, however
  *   damaged or busy the segment is; nobody sees it, and it keeps no segment alive.
  * - What several words say together is a snapshot of a moving thing: they are read one after the other.
- * - Views of `region` are read-only memory: a store into them kills the process (SIGSEGV). Only `inspectRing`,
+ * - Views of `region` are read-only memory: a store into them kills the process (SIGSEGV). Only `inspectRing`, `inspectMpscRing`,
  *   `inspectLog` and loads of your own may be used on them, no producer, consumer or SharedLog.
  */
 import { closeSync } from "node:fs";

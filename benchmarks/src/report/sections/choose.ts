@@ -6,13 +6,20 @@
  */
 import { CONTENDERS, METRICS, SCENARIOS } from "../../results/ids.ts";
 import { formatUs } from "../../results/quantities.ts";
-import type { Comparison, Scenario, Wait } from "../../results/types.ts";
+import type { Comparison, Contender, Scenario, Wait } from "../../results/types.ts";
 import { columns, type Section, table, text } from "../document.ts";
 import { BASELINE, isClaimedBetter, onPlacement, paramsPhrase, ratioPhrase, type View } from "../view.ts";
 
-interface Choice {
+/** A contender to use, by its label, and the figures that speak for it. */
+export interface Choice {
   readonly use: string;
   readonly because: string;
+}
+
+/** A choice among measured contenders. */
+export interface Chosen extends Choice {
+  /** The contender's id. */
+  readonly contender: string;
 }
 
 interface Advice extends Choice {
@@ -63,7 +70,7 @@ function latencyAdvice(view: View): Advice[] {
       .filter((each) => !waits.includes("spin") || each.placement !== "same-cpu")
       .map((scenario) => ({
         situation: `${situation}, ${onPlacement(scenario.placement)}`,
-        ...choose(view, scenario, METRICS.p50.id, waits),
+        ...said(choose(view, scenario, METRICS.p50.id, ({ wait }) => waits.includes(wait))),
       })),
   );
 }
@@ -73,7 +80,7 @@ function rateAdvice(view: View): Advice[] {
   const extremes = [...new Set([across.at(0), across.at(-1)])].filter((scenario) => scenario !== undefined);
   return extremes.map((scenario) => ({
     situation: `As many messages a second as possible, ${paramsPhrase(scenario)}, ${onPlacement(scenario.placement)}`,
-    ...choose(view, scenario, METRICS.rate.id, null),
+    ...said(choose(view, scenario, METRICS.rate.id)),
   }));
 }
 
@@ -125,18 +132,31 @@ const COST: Readonly<Record<string, string>> = {
   adaptive: " Burns a core for a while before it sleeps.",
 };
 
+function said({ use, because }: Chosen): Choice {
+  return { use, because };
+}
+
 /**
- * The contender that is better than the baseline by most, among those that wait in one of `waits` (null: in any way): by
- * its ratio when its verdict is in its favour, by its worse mode when it has two.
+ * The contender that is better than the baseline by most, among those that `admits` lets in (all, unless given): by its
+ * ratio when its verdict is in its favour, by its worse mode when it has two. The baseline when none is.
  */
-function choose(view: View, scenario: Scenario, metric: string, waits: readonly Wait[] | null): Choice {
-  let chosen: Choice = { use: "TCP", because: "Nothing measured here is clearly better, and TCP is the simplest." };
+export function choose(
+  view: View,
+  scenario: Scenario,
+  metric: string,
+  admits: (contender: Contender) => boolean = () => true,
+): Chosen {
+  let chosen: Chosen = {
+    use: "TCP",
+    because: "Nothing measured here is clearly better, and TCP is the simplest.",
+    contender: BASELINE,
+  };
   let most = 1;
   for (const comparison of scenario.comparisons) {
     const { base, candidate } = comparison;
     const { wait, label } = view.contender(candidate);
     if (base !== BASELINE || comparison.metric !== metric || view.isControl(candidate)) continue;
-    if (waits !== null && !waits.includes(wait)) continue;
+    if (!admits(view.contender(candidate))) continue;
     const times = isClaimedBetter(comparison)
       ? (comparison.ratio ?? 0)
       : worstCaseRatio(view, scenario, comparison, 1 + comparison.band);
@@ -150,7 +170,7 @@ function choose(view: View, scenario: Scenario, metric: string, waits: readonly 
     const judged = isOneRatio(comparison)
       ? `${ratioPhrase(comparison)}: ${own} against ${others}.`
       : `${own} against ${others}: two modes, so no one ratio, but better in each.`;
-    chosen = { use: label, because: `${judged}${COST[wait ?? ""] ?? ""}` };
+    chosen = { use: label, because: `${judged}${COST[wait ?? ""] ?? ""}`, contender: candidate };
   }
   return chosen;
 }
