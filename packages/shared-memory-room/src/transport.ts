@@ -96,8 +96,9 @@ export async function transportOver(
     close: async () => {
       isOver = true;
       session.closed();
-      await session.over();
+      // Draining ends the wait for a resume: with this process's session its client is gone.
       await hub.drain();
+      await session.over();
     },
   };
 }
