@@ -66,6 +66,12 @@ test("--list --json names scenarios, cells and contenders without measuring", as
   }
 });
 
+test("a place where no report can be written is refused before anything is measured", async () => {
+  const { code, stdout, stderr } = await run("--quick", "--out", import.meta.filename);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^error: cannot write the report to [^\n]+: a file stands where a folder should be\n$/);
+});
+
 test("--report-only without results is one clear line and exit code 1", async () => {
   const { code, stderr } = await run("--report-only", "--out", temporaryFolder());
   expect(code).toBe(1);

@@ -34,7 +34,6 @@ const UNREAD_PART = 0.5;
 export async function runWriter(options: WriterOptions): Promise<number> {
   const ending = new Ending();
   const log = openRoom(options.segment, { trace: options.trace ?? false });
-  let keep = false;
   try {
     sayBacking(log);
     const member = await joinRoom(log, options.name ?? `writer-${process.pid}`);
@@ -44,11 +43,11 @@ export async function runWriter(options: WriterOptions): Promise<number> {
     try {
       await input.run(member.say);
       if (!ending.signal.aborted) member.gone.throwIfAborted();
-      keep = !options.wait && input.lines > 0;
+      if (!options.wait) input.keepUntilRead();
     } finally {
       await member.leave();
     }
-    if (keep) {
+    if (!options.wait && log.isAwaitingReader) {
       note(
         `segment ${options.segment} stays, with ${input.lines} lines in it. ` +
           `To read and remove it: npm run -s reader -- --segment ${options.segment} --count ${input.lines}; ` +
@@ -57,7 +56,7 @@ export async function runWriter(options: WriterOptions): Promise<number> {
     }
     return ending.exitCode || (input.refused > 0 ? EXIT_REFUSED : 0);
   } finally {
-    await log.close({ keep });
+    await log.close();
     ending.dispose();
   }
 }
@@ -111,6 +110,10 @@ class InputToSegment {
     }
     const maxUnreadBytes = this.#log.capacityBytes * UNREAD_PART;
     if (this.#options.wait && this.#unreadBytes() > maxUnreadBytes) await this.#untilUnread(maxUnreadBytes / 2);
+  }
+
+  keepUntilRead(): void {
+    this.#log.keepUntilRead(this.#lastSeq);
   }
 
   #unreadBytes(): number {

@@ -62,6 +62,8 @@ describe.each(["writer", "reader"])("%s: what can't be used is one line and exit
       "status=none",
     ]);
     expectOneLine(await run([command, "--segment", segment]), 1, "error: ");
+    expect(existsSync(path)).toBe(true);
+    rmSync(path);
   });
 
   test("a segment of something else", async () => {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { removeSegment, segmentPath } from "shared-memory-ringbuffer";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { App, createSegmentName } from "./app.ts";
@@ -131,6 +131,26 @@ describe("a pipe into the writer", () => {
       { name: "ada", text: "b" },
     ]);
     expect(existsSync(segmentPath(segment))).toBe(false);
+  });
+
+  test("with --no-wait, lines outlive everybody who comes by without reading them all", async () => {
+    await start("writer", ["--no-wait", "--name", "ada"]).pipe("a\nb\nc\n").ended;
+    expect((await start("writer", ["--name", "bo"]).pipe("").ended).code).toBe(0);
+    expect((await start("reader", ["--name", "*bad"]).ended).code).toBe(1);
+    expect((await start("reader", ["--count", "1"]).ended).stdout).toBe("ada: a\n");
+    expect(existsSync(segmentPath(segment))).toBe(true);
+    expect((await start("reader", ["--count", "3"]).ended).stdout).toBe("ada: a\nada: b\nada: c\n");
+    expect(existsSync(segmentPath(segment))).toBe(false);
+  });
+
+  test("a signal ends everybody soon while a stopped process sits on the lock", async () => {
+    const reader = await startReader(["--name", "bo"]);
+    const stopped = start("writer", ["--name", "ada"], { SHM_FAILPOINT_STOP: "log-publish:begin@2" });
+    await stopped.shows("writing to segment");
+    stopped.type("a\n");
+    await expect.poll(() => readFileSync(`/proc/${stopped.pid}/stat`, "utf8")).toMatch(/\) T /);
+    process.kill(reader.pid, "SIGINT");
+    expect((await reader.ended).code).toBe(130);
   });
 
   test("is held back rather than overwriting what nobody has read", async () => {

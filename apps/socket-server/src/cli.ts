@@ -54,6 +54,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
     return;
   }
+  // Where it listens is told once; that nobody can be told isn't a reason to fall.
+  process.stdout.on("error", (error: Error) => complain(`stdout: ${error.message}`));
   await run(settings);
 }
 
@@ -65,7 +67,13 @@ function commandFromSettings(): Command {
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(`socket-server: ${text.replace(/^error: /, "")}`),
+      outputError: (text, write) =>
+        write(
+          `socket-server: ${text
+            .replace(/^error: /, "")
+            .trimEnd()
+            .replaceAll("\n", " ")}\n`,
+        ),
     });
   for (const key of SETTING_KEYS) {
     const setting = SETTINGS[key];

@@ -1,15 +1,5 @@
-/** Starts the command line, once it is known that this Node can run it. Nothing here may need a newer one to be parsed. */
+/** The server's entry. */
 
-const NEEDED = [24, 12] as const;
+import { main } from "./cli.ts";
 
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
-  process.stderr.write(
-    `socket-server: needs Node ${NEEDED.join(".")} or newer, this is ${process.version}. ` +
-      "`npm ci` in the repository installs one that `npm run serve` uses.\n",
-  );
-  process.exitCode = 1;
-} else {
-  const { main } = await import("./cli.ts");
-  await main(process.argv);
-}
+await main(process.argv);

@@ -67,7 +67,7 @@ describe("how the server is", () => {
   });
 
   test("while it drains /readyz says 503 and nothing else changes; then it ends", async () => {
-    const url = await start({ drainDelayMs: 400 });
+    const url = await start({ drainDelayMs: 1500 });
     const al = await connectText(server?.port ?? 0, "al\n");
     await al.until("*** welcome");
     const closing = server?.close();
@@ -149,7 +149,7 @@ describe("POST /rooms/{room}/messages", () => {
 });
 
 test("a request that doesn't arrive whole in time loses its connection, on a connection that was fine before too", async () => {
-  await start({ handshakeTimeoutMs: 400 });
+  await start({ handshakeTimeoutMs: 2000 });
   const port = server?.port ?? 0;
   const slow = await connectText(port, "POST /rooms/lobby/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
   const idle = await connectText(port, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -116,7 +116,7 @@ describe("connections", () => {
     await once(elsewhere, "connect");
     await textOn(elsewhere, "cy\n").until("*** welcome, cy");
     first.vanish();
-    await expect.poll(() => server?.connectionCount).toBe(2);
+    await expect.poll(() => server?.connectionCount, { timeout: 30_000 }).toBe(2);
     await join(port, "dee");
     elsewhere.destroy();
   });
@@ -159,7 +159,7 @@ describe("connections", () => {
 
 describe("heartbeat", () => {
   test("who is silent is asked, then cut off as HEARTBEAT_TIMEOUT; who answers stays", async () => {
-    const port = await start({ heartbeatMs: 200 });
+    const port = await start({ heartbeatMs: 1000 });
     const answering = await join(port, "answering");
     const silent = await join(port, "silent");
     const cut = untilEnd(silent);

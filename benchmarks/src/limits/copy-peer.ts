@@ -6,7 +6,7 @@
  *   there is nothing that waits. A full ring takes a part of a message, so the writer looks for room first.
  */
 import { attachAnonymousSegment, RingConsumer, RingProducer, type Segment } from "shared-memory-ringbuffer";
-import { type Rate, RING_BYTES, type StreamPlan } from "./figures.ts";
+import { Parts, perSecond, type Rate, RING_BYTES, type StreamPlan } from "./figures.ts";
 import { allIsRight, endsAreRight, fillMessage, stampMessage, WORD_BYTES } from "./message.ts";
 
 /** What is used of ringbuf.js, whose own declarations don't parse. */
@@ -71,18 +71,18 @@ export function streamReceive({ bytes, warm, count }: StreamPlan): Rate {
   const words = new Int32Array(message.buffer, 0, bytes / WORD_BYTES);
   const total = warm + count;
   let corrupt = 0;
-  let startMs = 0;
+  const parts = new Parts(warm, count);
   for (let sequence = 0; sequence < total; sequence++) {
     while (!tryRead(message)) pause();
-    if (sequence === warm) startMs = performance.now();
+    if (sequence === parts.next) parts.mark();
     const right =
       sequence < warm
         ? allIsRight(words, 0, words.length, sequence, 0)
         : endsAreRight(words, 0, words.length, sequence);
     if (!right) corrupt++;
   }
-  const seconds = (performance.now() - startMs) / 1_000;
-  return { messagesPerSecond: count / seconds, verified: total, corrupt };
+  parts.mark();
+  return { messagesPerSecond: perSecond(parts.medianNs()), verified: total, corrupt };
 }
 
 export function close(): void {

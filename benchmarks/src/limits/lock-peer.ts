@@ -1,7 +1,7 @@
 /** A process that takes a segment's lock: again and again without contention, or to die with it, or to inherit it. */
 import { openOrCreateSegment, type Segment } from "shared-memory-ringbuffer";
 import { monotonicNs } from "../scenarios/chat-text.ts";
-import type { Verified } from "./figures.ts";
+import { Parts, type Verified } from "./figures.ts";
 
 let segment: Segment;
 
@@ -18,17 +18,15 @@ export function timeLock(count: number): Verified & { readonly pairNs: number } 
   const { memory, offsetBytes } = segment.region("counter");
   const { i32 } = memory;
   const counter = offsetBytes >> 2;
-  const pairs = (): void => {
-    for (let i = 0; i < count; i++) {
-      if (mutex.lock() === undefined) throw new Error("no lock");
-      i32[counter] = (i32[counter] as number) + 1;
-      mutex.unlock();
-    }
-  };
-  pairs();
-  const startMs = performance.now();
-  pairs();
-  const pairNs = ((performance.now() - startMs) * 1e6) / count;
+  const parts = new Parts(count, count);
+  for (let pair = 0; pair < 2 * count; pair++) {
+    if (pair === parts.next) parts.mark();
+    if (mutex.lock() === undefined) throw new Error("no lock");
+    i32[counter] = (i32[counter] as number) + 1;
+    mutex.unlock();
+  }
+  parts.mark();
+  const pairNs = parts.medianNs();
   const counted = i32[counter] as number;
   return { pairNs, verified: counted, corrupt: Math.abs(2 * count - counted) };
 }

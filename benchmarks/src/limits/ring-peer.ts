@@ -2,15 +2,16 @@
  * One side of a measurement on rings, between two processes, both sides spinning.
  *
  * - Uses the package as anybody would: its exported handles, nothing behind them.
- * - `echo`: 64 B there and back. `stream`: one way; the time counts from the first message after the warm-up to the last,
- *   where they arrive.
+ * - `echo`: 64 B there and back. `stream`: one way; timed where messages arrive, after the warm-up.
  */
 import { createSegment, openSegment, RingConsumer, RingProducer, type Segment } from "shared-memory-ringbuffer";
 import {
   ECHO_BYTES,
   type EchoPlan,
   type Latencies,
+  Parts,
   percentile,
+  perSecond,
   type Rate,
   type StreamPlan,
   type Verified,
@@ -18,6 +19,7 @@ import {
 import { allIsRight, endsAreRight, fillMessage, stampMessage, WORD_BYTES } from "./message.ts";
 import { RING_PAIR } from "./ring-pair.ts";
 
+const ECHO_WORDS: number = ECHO_BYTES / WORD_BYTES;
 const SPINNING = { strategy: "spin" } as const;
 let segment: Segment;
 
@@ -48,7 +50,7 @@ class EchoSide implements Verified {
   readonly #words: Int32Array = segment.memory.i32;
   readonly #receive = (_bytes: Uint8Array, offset: number, length: number): void => {
     const sequence = this.verified++;
-    const whole = allIsRight(this.#words, offset / WORD_BYTES, ECHO_BYTES / WORD_BYTES, sequence, sequence);
+    const whole = allIsRight(this.#words, offset >> 2, ECHO_WORDS, sequence, sequence);
     if (!whole || length !== ECHO_BYTES) this.corrupt++;
   };
 
@@ -59,7 +61,7 @@ class EchoSide implements Verified {
 
   send(sequence: number): void {
     const offset = reserve(this.#producer, ECHO_BYTES);
-    fillMessage(this.#words, offset / WORD_BYTES, ECHO_BYTES / WORD_BYTES, sequence);
+    fillMessage(this.#words, offset >> 2, ECHO_WORDS, sequence);
     this.#producer.publish();
   }
 
@@ -79,9 +81,14 @@ export function echoAsk({ warm, count, timed }: EchoPlan): Latencies {
   const side = new EchoSide("there", "back");
   const tripsNs = new Float64Array(timed);
   roundTrips(side, warm);
-  const startMs = performance.now();
-  roundTrips(side, count);
-  const meanNs = ((performance.now() - startMs) * 1e6) / count;
+  const parts = new Parts(0, count);
+  for (let done = 0; done < count; ) {
+    parts.mark();
+    roundTrips(side, parts.next - done);
+    done = parts.next;
+  }
+  parts.mark();
+  const meanNs = parts.medianNs();
   let beforeMs = performance.now();
   for (let i = 0; i < timed; i++) {
     roundTrips(side, 1);
@@ -119,7 +126,7 @@ export function streamSend({ bytes, batch, copied, warm, count }: StreamPlan): v
       if (copied) {
         stampMessage(messageWords, 0, wordCount, sequence);
         memory.set(message, offset);
-      } else fillMessage(i32, offset / WORD_BYTES, wordCount, sequence);
+      } else fillMessage(i32, offset >> 2, wordCount, sequence);
     }
     producer.publish();
   }
@@ -132,13 +139,13 @@ export function streamReceive({ bytes, copied, warm, count }: StreamPlan): Rate 
   const total = warm + count;
   let sequence = 0;
   let corrupt = 0;
-  let startMs = 0;
+  const parts = new Parts(warm, count);
   const onRecord = (_bytes: Uint8Array, offset: number, length: number): void => {
     const at = offset >> 2;
     if (sequence < warm) {
       if (!allIsRight(words, at, wordCount, sequence, copied ? 0 : sequence)) corrupt++;
     } else {
-      if (sequence === warm) startMs = performance.now();
+      if (sequence === parts.next) parts.mark();
       if (length !== bytes || !endsAreRight(words, at, wordCount, sequence)) corrupt++;
     }
     sequence++;
@@ -146,8 +153,8 @@ export function streamReceive({ bytes, copied, warm, count }: StreamPlan): Rate 
   while (sequence < total) {
     if (typeof consumer.read(onRecord, SPINNING) !== "number") throw new Error("the other side is gone");
   }
-  const seconds = (performance.now() - startMs) / 1_000;
-  return { messagesPerSecond: count / seconds, verified: sequence, corrupt };
+  parts.mark();
+  return { messagesPerSecond: perSecond(parts.medianNs()), verified: sequence, corrupt };
 }
 
 export function close(): void {

@@ -1,34 +1,40 @@
 /**
  * A process that sleeps until another one publishes, or that wakes such a one.
  *
- * - A wake-up is one way: from just before the publish to the callback on the sleeper's event loop that has read the
- *   record. Both read CLOCK_MONOTONIC, which is one clock for all processes of a Linux machine.
- * - The waker sleeps between publishes, so that the other side is asleep again and a shared CPU is free for it.
+ * - `wake` and `sleep`: one way, from just before the publish of a writer that is awake to the callback on the sleeper's
+ *   event loop that has read the record. Both read CLOCK_MONOTONIC, which is one clock for all processes of a Linux machine.
+ * - `bounceAsk` and `bounceAnswer`: round trips between two event loops, each asleep until it is rung, as in a round trip
+ *   over a socket.
+ * - `idle…`: nothing comes, and what that costs.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import {
   createSegment,
   EventLoopDoorbell,
-  formatRing,
   openSegment,
   RingConsumer,
   RingProducer,
-  ringRegionSizeBytes,
   type Segment,
 } from "shared-memory-ringbuffer";
 import { monotonicNs } from "../scenarios/chat-text.ts";
-import { type Latencies, percentile } from "./figures.ts";
+import { ECHO_BYTES, type EchoPlan, type Latencies, percentile, type Verified } from "./figures.ts";
+import { allIsRight, fillMessage, WORD_BYTES } from "./message.ts";
+import { RING_PAIR } from "./ring-pair.ts";
 
-const RING_BYTES = 65_536;
 const RECORD_BYTES = 16;
-const BETWEEN_WAKES_MS = 0.4;
+/**
+ * About a socket's round trip across CPUs: the sleeper has read the record and is asleep again, and its CPU has been idle as
+ * long as it is in the round trip that this is compared with. (A virtual CPU that was idle for longer takes longer to wake.)
+ */
+const BETWEEN_WAKES_MS = 0.08;
+/** A process that has just started has work of its own left: it isn't idle yet. */
+const SETTLE_MS = 400;
+const ECHO_WORDS: number = ECHO_BYTES / WORD_BYTES;
 
 let segment: Segment;
 
 export function create(name: string): void {
-  segment = createSegment(name, {
-    objects: { ring: { kind: "ring", sizeBytes: ringRegionSizeBytes(RING_BYTES), format: formatRing } },
-    participantSlots: 4,
-  });
+  segment = createSegment(name, RING_PAIR);
 }
 
 export function attach(name: string): void {
@@ -37,12 +43,13 @@ export function attach(name: string): void {
 
 /** Publishes `count` records, each with its number and the time, to a reader that is asleep. */
 export function wake(count: number): void {
-  const producer = new RingProducer(segment.region("ring", "ring"), segment);
+  const producer = new RingProducer(segment.region("there", "ring"), segment);
   const record = new Float64Array(RECORD_BYTES / Float64Array.BYTES_PER_ELEMENT);
   const bytes = new Uint8Array(record.buffer);
-  const nap = new Int32Array(new SharedArrayBuffer(4));
   for (let sequence = 0; sequence < count; sequence++) {
-    Atomics.wait(nap, 0, 0, BETWEEN_WAKES_MS);
+    // Awake between wakes: a busy writer doesn't fall asleep because it has a reader that does.
+    const untilMs = performance.now() + BETWEEN_WAKES_MS;
+    while (performance.now() < untilMs);
     record[0] = sequence;
     record[1] = monotonicNs();
     if (!producer.tryWrite(bytes)) throw new Error("the ring is full");
@@ -51,7 +58,7 @@ export function wake(count: number): void {
 
 /** Is woken `count` times; the first `warm` aren't measured. */
 export function sleep(warm: number, count: number): Promise<Latencies> {
-  const consumer = new RingConsumer(segment.region("ring", "ring"), segment);
+  const consumer = new RingConsumer(segment.region("there", "ring"), segment);
   const record = new Float64Array(RECORD_BYTES / Float64Array.BYTES_PER_ELEMENT);
   const bytes = new Uint8Array(record.buffer);
   const delaysNs = new Float64Array(count - warm);
@@ -93,6 +100,84 @@ export function sleep(warm: number, count: number): Promise<Latencies> {
   });
 }
 
+/** One side of round trips by doorbell: `onMessage` is told each sequence number in turn, and ends it by returning true. */
+function bounce(
+  out: string,
+  back: string,
+  onMessage: (send: () => void) => boolean,
+  start: boolean,
+): Promise<Verified> {
+  const producer = new RingProducer(segment.region(out, "ring"), segment);
+  const consumer = new RingConsumer(segment.region(back, "ring"), segment);
+  const words = segment.memory.i32;
+  let sent = 0;
+  let verified = 0;
+  let corrupt = 0;
+  let ended = false;
+  const send = (): void => {
+    const offset = producer.tryReserve(ECHO_BYTES);
+    if (offset < 0) throw new Error("the ring is full");
+    fillMessage(words, offset >> 2, ECHO_WORDS, sent++);
+    producer.publish();
+  };
+  const take = (_bytes: Uint8Array, offset: number, length: number): void => {
+    const right = allIsRight(words, offset >> 2, ECHO_WORDS, verified, verified);
+    if (length !== ECHO_BYTES || !right) corrupt++;
+    verified++;
+    ended = onMessage(send);
+  };
+  return new Promise((resolve, reject) => {
+    const turn = (): void => {
+      try {
+        do consumer.drain(take);
+        while (!ended && !consumer.arm());
+      } catch (error) {
+        reject(error);
+        return;
+      }
+      if (!ended) {
+        doorbell.arm();
+        return;
+      }
+      doorbell.close();
+      resolve({ verified, corrupt });
+    };
+    const doorbell = new EventLoopDoorbell(segment, {
+      hasWork: () => consumer.availableBytes > 0 || consumer.ended,
+      onRing: turn,
+    });
+    if (start) send();
+    turn();
+  });
+}
+
+export async function bounceAsk({ warm, timed }: EchoPlan): Promise<Latencies> {
+  const tripsNs = new Float64Array(timed);
+  let trip = -warm;
+  let beforeMs = performance.now();
+  const onMessage = (send: () => void): boolean => {
+    const afterMs = performance.now();
+    if (trip >= 0) tripsNs[trip] = (afterMs - beforeMs) * 1e6;
+    beforeMs = afterMs;
+    if (++trip === timed) return true;
+    send();
+    return false;
+  };
+  const verified = await bounce("there", "back", onMessage, true);
+  const meanNs = tripsNs.reduce((sum, each) => sum + each, 0) / timed;
+  tripsNs.sort();
+  return { meanNs, p50Ns: percentile(tripsNs, 0.5), p99Ns: percentile(tripsNs, 0.99), ...verified };
+}
+
+export function bounceAnswer({ warm, timed }: EchoPlan): Promise<Verified> {
+  let left = warm + timed;
+  const onMessage = (send: () => void): boolean => {
+    send();
+    return --left === 0;
+  };
+  return bounce("back", "there", onMessage, false);
+}
+
 function percentOfCpu(before: NodeJS.CpuUsage, forMs: number): { readonly cpuPercent: number } {
   const { user, system } = process.cpuUsage(before);
   return { cpuPercent: (user + system) / 1_000 / (forMs / 100) };
@@ -100,7 +185,8 @@ function percentOfCpu(before: NodeJS.CpuUsage, forMs: number): { readonly cpuPer
 
 /** Waits `forMs` on a ring on which nothing comes, the thread parked; the whole process's CPU time meanwhile. */
 export function idleParked(forMs: number): { readonly cpuPercent: number } {
-  const consumer = new RingConsumer(segment.region("ring", "ring"), segment);
+  const consumer = new RingConsumer(segment.region("there", "ring"), segment);
+  consumer.waitForRecords({ strategy: "park", timeoutMs: SETTLE_MS });
   const before = process.cpuUsage();
   const waited = consumer.waitForRecords({ strategy: "park", timeoutMs: forMs });
   if (waited !== "timed-out") throw new Error(`something came while idle: ${waited}`);
@@ -109,15 +195,16 @@ export function idleParked(forMs: number): { readonly cpuPercent: number } {
 
 /** The same with an event loop asleep on its doorbell. */
 export async function idleLoop(forMs: number): Promise<{ readonly cpuPercent: number }> {
-  const consumer = new RingConsumer(segment.region("ring", "ring"), segment);
+  const consumer = new RingConsumer(segment.region("there", "ring"), segment);
   const doorbell = new EventLoopDoorbell(segment, {
     hasWork: () => consumer.availableBytes > 0 || consumer.ended,
     onRing: () => {},
   });
   if (!consumer.arm()) throw new Error("something came while idle");
   doorbell.arm();
+  await delay(SETTLE_MS);
   const before = process.cpuUsage();
-  await new Promise((resolve) => setTimeout(resolve, forMs));
+  await delay(forMs);
   const usage = percentOfCpu(before, forMs);
   doorbell.close();
   return usage;

@@ -10,9 +10,12 @@ import {
   ECHO_BYTES,
   type EchoPlan,
   type Latencies,
+  Parts,
   percentile,
+  perSecond,
   type Rate,
   type StreamPlan,
+  socketParts,
   type Verified,
 } from "./figures.ts";
 import { allIsRight, fillMessage, stampMessage, WORD_BYTES } from "./message.ts";
@@ -180,7 +183,7 @@ export function streamReceive({ bytes, warm, count }: StreamPlan): Promise<Rate>
   const total = warm + count;
   let sequence = 0;
   let corrupt = 0;
-  let startMs = 0;
+  const parts = new Parts(warm, count, socketParts(count * bytes));
   /** Where the word that is looked for next starts, counted from the start of the coming chunk. */
   let next = 0;
   let isFirst = true;
@@ -204,7 +207,7 @@ export function streamReceive({ bytes, warm, count }: StreamPlan): Promise<Rate>
           partBytes = 0;
         }
         if (isFirst) {
-          if (sequence === warm) startMs = performance.now();
+          if (sequence === parts.next) parts.mark();
           if (word !== (sequence | 0)) corrupt++;
           next += bytes - 2 * WORD_BYTES;
           isFirst = false;
@@ -214,8 +217,8 @@ export function streamReceive({ bytes, warm, count }: StreamPlan): Promise<Rate>
         isFirst = true;
         sequence++;
         if (sequence < total) continue;
-        const seconds = (performance.now() - startMs) / 1_000;
-        resolve({ messagesPerSecond: count / seconds, verified: sequence, corrupt });
+        parts.mark();
+        resolve({ messagesPerSecond: perSecond(parts.medianNs()), verified: sequence, corrupt });
         return;
       }
       next -= length;

@@ -19,7 +19,7 @@ import { startPeer } from "../rig/trial.ts";
 import { monotonicNs } from "../scenarios/chat-text.ts";
 import type { Random } from "../stats/random.ts";
 import type { Floor } from "./c-floor.ts";
-import type { EchoPlan, Figures, StreamPlan, Verified } from "./figures.ts";
+import { type EchoPlan, type Figures, PARTS, type StreamPlan, type Verified } from "./figures.ts";
 import { RING_PAIR } from "./ring-pair.ts";
 
 export interface LimitsContext {
@@ -45,7 +45,7 @@ const MEASURE_TIMEOUT_MS = 90_000;
 const SPIN_ECHO: EchoPlan = { warm: 100_000, count: 500_000, timed: 200_000 };
 const SOCKET_ECHO: EchoPlan = { warm: 1_000, count: 0, timed: 5_000 };
 const LOCK_PAIRS = 3_000_000;
-const WAKES: { readonly warm: number; readonly count: number } = { warm: 200, count: 1_200 };
+const WAKES: { readonly warm: number; readonly count: number } = { warm: 1_000, count: 6_000 };
 const IDLE_MS = 2_000;
 const KILLS = 3;
 /** The heir of the lock is asleep by then; a random while longer, so that kills fall anywhere in its slice. */
@@ -64,7 +64,7 @@ export const SHAPES: Readonly<Record<ShapeId, StreamPlan>> = {
 };
 
 const TCP_STREAMS: Readonly<Record<string, StreamPlan>> = {
-  "tcp-each": { bytes: 64, batch: 1, copied: true, warm: 100_000, count: 300_000 },
+  "tcp-each": { bytes: 64, batch: 1, copied: true, warm: 100_000, count: 600_000 },
   "tcp-batch": { bytes: 64, batch: 64, copied: true, warm: 512_000, count: 2_560_000 },
   "tcp-65536": { bytes: 65_536, batch: 1, copied: true, warm: 1_000, count: 8_000 },
 };
@@ -95,8 +95,9 @@ export const TRIALS: readonly Trial[] = [
   trial("c-lock", "c", ({ floor, machine, shorter }) =>
     (floor as Floor).run(["lock", cpuArguments(machine)[0] as number, Math.ceil(LOCK_PAIRS / shorter)]),
   ),
-  trial("wake-across", "named", (context) => wakeUp(context, "across-cpus")),
-  trial("wake-same", "named", (context) => wakeUp(context, "same-cpu")),
+  trial("wake-across", "named", (context) => wakeUp(context)),
+  trial("bounce-across", "named", (context) => bounce(context, "across-cpus")),
+  trial("bounce-same", "named", (context) => bounce(context, "same-cpu")),
   trial("idle", "named", (context) => idle(context)),
   trial("recovery", "named", (context) => recovery(context)),
   trial("threads-ours", "across", (context) => threadStream(context, "ours")),
@@ -120,7 +121,8 @@ function trial(id: string, needs: Needs, run: Trial["run"]): Trial {
 
 /** The parts of a plan, `shorter` times shorter, still multiples of the batch. */
 function shortened<T extends EchoPlan | StreamPlan>(plan: T, shorter: number): T {
-  const unit = "batch" in plan ? plan.batch : 1;
+  // Each part that is timed has something in it.
+  const unit = "batch" in plan ? plan.batch : PARTS;
   const short = (messages: number): number => Math.ceil(messages / shorter / unit) * unit;
   return "timed" in plan
     ? { ...plan, warm: short(plan.warm), count: short(plan.count), timed: short(plan.timed) }
@@ -263,13 +265,23 @@ function ringLock(context: LimitsContext): Promise<Figures> {
   });
 }
 
-function wakeUp(context: LimitsContext, placement: Placement): Promise<Figures> {
+function wakeUp(context: LimitsContext): Promise<Figures> {
   const warm = Math.ceil(WAKES.warm / context.shorter);
   const count = Math.ceil(WAKES.count / context.shorter);
-  return withPair(context, { module: "./sleep-peer.ts", placement }, async (waking, sleeping, name) => {
+  return withPair(context, { module: "./sleep-peer.ts" }, async (waking, sleeping, name) => {
     await shareSegment(waking, sleeping, name);
     const [woken] = await both(measured<Figures>(sleeping, "sleep", warm, count), measured(waking, "wake", count));
     return woken;
+  });
+}
+
+function bounce(context: LimitsContext, placement: Placement): Promise<Figures> {
+  const plan = shortened(SOCKET_ECHO, context.shorter);
+  return withPair(context, { module: "./sleep-peer.ts", placement }, async (asking, answering, name) => {
+    await shareSegment(asking, answering, name);
+    const answered = measured<Verified>(answering, "bounceAnswer", plan);
+    const [asked, other] = await both(measured<Figures>(asking, "bounceAsk", plan), answered);
+    return withOther(asked, other);
   });
 }
 

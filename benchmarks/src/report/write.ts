@@ -5,7 +5,7 @@
  * - Any failure is a `ReportWriteError` with one clear line (a full disk says so), and leaves no temporary folder behind.
  * - `renderReports` redraws report.md, index.html and charts beside an existing results.json, which it doesn't touch.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Results } from "../results/types.ts";
@@ -35,6 +35,30 @@ export interface WrittenReport {
   readonly pagePath: string;
   /** file:// URL of the page, for a terminal to open. */
   readonly pageUrl: string;
+}
+
+/**
+ * Makes the folder and writes into it, to know before minutes of measuring that the report will have a place.
+ *
+ * @throws ReportWriteError
+ */
+export function assertWritable(reportsFolder: string): void {
+  const probe = path.join(reportsFolder, `.${process.pid}.probe`);
+  try {
+    makeFolder(path.resolve(reportsFolder));
+    writeFileSync(probe, "");
+    rmSync(probe);
+  } catch (cause) {
+    throw new ReportWriteError(`cannot write the report to ${reportsFolder}: ${systemReason(cause)}`, { cause });
+  }
+}
+
+/** One level at a time: Node's own recursive way never returns where the file system takes no folders, as /proc. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  mkdirSync(folder);
 }
 
 /**

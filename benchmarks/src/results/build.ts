@@ -151,7 +151,8 @@ function compare(
   const checks = own.length > 0 ? own : sameMetric;
   const reaches = checks.map((check) => check.halfWidth).filter((reach) => reach !== null);
   const band = practicalBand(reaches.length === 0 ? null : Math.max(...reaches));
-  const grade = checks.length > 0 ? worstGrade(checks.map((check) => check.grade)) : runGrade;
+  // A noisy run's grade holds for all of it, or its quiet corners would be where claims are found.
+  const grade = worstGrade([runGrade, ...checks.map((check) => check.grade)]);
   const baseModes = baseCell === undefined ? null : modesOf(baseCell, metric.id);
   const candidateModes = modesOf(candidateCell, metric.id);
   const { verdict, text } = judge({

@@ -2,7 +2,7 @@
  * How far a run can be trusted: the A/A control and what the machine did meanwhile.
  *
  * - Grade A: the A/A interval stays within ±5%; B: within ±15%; C: anything else, or no interval at all.
- * - The run's grade is the worst over the headline scenario's A/A checks; each comparison uses its own scenario's grade.
+ * - The run's grade is the worst over the headline scenario's A/A checks; each comparison has that or, if worse, its own scenario's.
  * - Flags are sentences; they don't change the grade, because the A/A interval already contains what they describe.
  */
 import type { AaCheck, BlockNoise, Environment, Grade, Hiccup, Quality } from "./types.ts";

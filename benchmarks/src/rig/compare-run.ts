@@ -12,7 +12,7 @@ import { styleText } from "node:util";
 import { allContenders } from "../contenders/index.ts";
 import { REPOSITORY_ROOT, readEnvironment, readGit, withLoadAfter } from "../env.ts";
 import { summary } from "../report/summary.ts";
-import { RESULTS_FILE, renderReports, type WrittenReport, writeReports } from "../report/write.ts";
+import { assertWritable, RESULTS_FILE, renderReports, type WrittenReport, writeReports } from "../report/write.ts";
 import { buildResults } from "../results/build.ts";
 import { readDesignFacts } from "../results/design-facts.ts";
 import type { Results } from "../results/types.ts";
@@ -57,6 +57,7 @@ export async function runCompare(options: CompareOptions): Promise<number> {
   const git = readGit();
   const cleanup = new Cleanup();
   const progress = createProgress(stderr);
+  assertWritable(options.outFolder);
   for (const line of limitations(machine)) progress.note(line);
   shareCompileCache(cleanup);
   const stopped = new AbortController();

@@ -35,6 +35,7 @@ import {
   DEFAULT_REQUEST_TIMEOUT_MS,
   type HistoryOptions,
   type HistoryPage,
+  QUIT_TIMEOUT_MS,
   type SendOptions,
   type Sent,
 } from "./options.ts";
@@ -226,7 +227,8 @@ export class ChatClient {
   /** Leaves in order: everything sent before is answered first. Resolves with the end of the connection, never rejects. */
   async quit(): Promise<DisconnectEvent> {
     const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = this.#options;
-    this.#channel.request({ type: "quit" }, { timeoutMs: requestTimeoutMs }).catch(() => {
+    const timeoutMs = Math.min(requestTimeoutMs, QUIT_TIMEOUT_MS);
+    this.#channel.request({ type: "quit" }, { timeoutMs }).catch(() => {
       // Either the end came, which is what was asked for, or it doesn't come.
       this.close();
     });

@@ -23,6 +23,8 @@ export interface ConnectOptions {
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+/** Who leaves isn't kept longer than this by a room that doesn't answer. */
+export const QUIT_TIMEOUT_MS = 3_000;
 export const DEFAULT_MAX_PENDING = 1024;
 
 export interface SendOptions {

@@ -15,7 +15,9 @@ import type { Mapping } from "./mapping.ts";
 import { RobustMutex } from "./mutex.ts";
 import type { Participant, ParticipantTable } from "./participants.ts";
 import { reapDead } from "./segment-life.ts";
-import { pause } from "./wait-strategy.ts";
+
+const CLAIM_RETRY_MS = 2;
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 export interface JanitorPlace {
   readonly path: string | undefined;
@@ -30,16 +32,17 @@ export function asJanitor<T>(place: JanitorPlace, timeoutMs: number, work: (gran
   const deadlineMs = performance.now() + timeoutMs;
   let janitor: Participant | undefined = table.claimJanitor(currentThread());
   while (janitor === undefined && performance.now() < deadlineMs) {
-    pause();
+    // Asleep, not spinning: a crowd that waits here would take the CPU from the very one it waits for.
+    Atomics.wait(nobodyWakes, 0, 0, CLAIM_RETRY_MS);
     janitor = table.claimJanitor(currentThread());
   }
-  if (janitor === undefined) throw inUse(path, timeoutMs);
+  if (janitor === undefined) throw inUse(path, timeoutMs, "others were sweeping it all the time");
   const futex =
     mapping.kind === "anonymous" ? new AtomicsFutex(mapping.memory.i32) : new KernelFutex(mapping.baseAddress);
   const mutex = new RobustMutex(table, futex, janitor);
   try {
     const grant = mutex.lock(Math.max(0, deadlineMs - performance.now()));
-    if (grant === undefined) throw inUse(path, timeoutMs);
+    if (grant === undefined) throw inUse(path, timeoutMs, "its lock could not be had");
     failpoint("janitor:locked");
     try {
       return work(grant);
@@ -57,10 +60,9 @@ export function sweepAsJanitor(place: JanitorPlace, timeoutMs: number): number {
   return asJanitor(place, timeoutMs, (grant) => reapDead(table, undefined, { path, epoch: header.epoch }, [], grant));
 }
 
-function inUse(path: string | undefined, timeoutMs: number): SharedMemoryError {
-  return new SharedMemoryError(
-    "ERR_SHM_IN_USE",
-    `${path ?? "the segment"} is in use: its lock could not be had in ${timeoutMs} ms`,
-    { path, timeoutMs },
-  );
+function inUse(path: string | undefined, timeoutMs: number, why: string): SharedMemoryError {
+  return new SharedMemoryError("ERR_SHM_IN_USE", `${path ?? "the segment"} is in use: ${why} for ${timeoutMs} ms`, {
+    path,
+    timeoutMs,
+  });
 }

@@ -2,6 +2,7 @@
 
 import {
   attachAnonymousSegment,
+  CorruptSegmentError,
   createAnonymousSegment,
   openOrCreateSegment,
   openSegment,
@@ -52,8 +53,10 @@ function roomOn(segment: Segment, label: string, options: OpenRoomOptions): Shar
   try {
     return new SharedMemoryRoomLog(segment, label, options);
   } catch (error) {
-    segment.close();
-    throw error;
+    // Not ours to remove: what can't be read here may be of use to somebody who looks into it.
+    segment.close({ keep: true });
+    if (!(error instanceof CorruptSegmentError)) throw error;
+    throw new CorruptSegmentError(`${segment.path ?? label}: ${error.message}`, error.details);
   }
 }
 

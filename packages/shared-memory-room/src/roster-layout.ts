@@ -5,6 +5,7 @@
  *     0     format u32 | slots u32                                 written once
  *     16    key of the resume tokens, 32 random bytes               written once
  *     128   read mark u64                                          seq of the newest event that a reader has shown
+ *     136   keep mark u64                                          seq up to which the segment outlives its users unread
  *     256   slots of 256 bytes
  *
  *     slot  0    state u32 (free, held)       one atomic store commits or frees the slot
@@ -16,7 +17,7 @@
  *           72   held until u64, ms of Unix time: for a name without a participant
  *           80   name, at most 176 bytes of UTF-8
  *
- * Everything but the read mark is written under the segment's mutex. The digest stands for the folded name because
+ * Everything but the two marks, which only rise, is written under the segment's mutex. The digest stands for the folded name because
  * folding can make a name many times longer.
  */
 
@@ -28,6 +29,7 @@ export const SLOTS_OFFSET = 4;
 export const RESUME_KEY_OFFSET = 16;
 export const RESUME_KEY_BYTES = 32;
 export const READ_MARK_OFFSET = 128;
+export const KEEP_MARK_OFFSET = 136;
 export const ROSTER_HEADER_BYTES = 256;
 
 export const STATE_OFFSET = 0;

@@ -1,7 +1,7 @@
 /**
  * The table of names in a room's segment: who holds which, in whose process.
  *
- * - Every call but the read mark's is made under the segment's mutex; nothing here waits.
+ * - Every call but those of the two marks is made under the segment's mutex; nothing here waits.
  * - A slot is filled first and then committed by one atomic store of its state, and freed by one: whoever dies at any
  *   instruction leaves a slot that is free or held, never half of one.
  * - What is read is checked first: a table that no participant could have left throws CorruptSegmentError.
@@ -18,6 +18,7 @@ import {
   FORMAT_OFFSET,
   GRACE_MS_OFFSET,
   HELD_UNTIL_OFFSET,
+  KEEP_MARK_OFFSET,
   LEASE_OFFSET,
   MAX_NAME_BYTES,
   NAME_BYTES_OFFSET,
@@ -203,23 +204,42 @@ export class RosterTable {
 
   /** Seq of the newest event that any reader has shown; needs no lock. It outlives the reader that stored it. */
   get readMark(): number {
-    return Number(Atomics.load(this.#region.memory.i64, this.#readMarkIndex()));
+    return this.#mark(READ_MARK_OFFSET);
   }
 
   /** Raises the read mark to `seq`; a lower one changes nothing. Needs no lock. */
   raiseReadMark(seq: number): void {
+    this.#raise(READ_MARK_OFFSET, seq);
+  }
+
+  /** What is up to this seq waits for a reader, even when nobody is left. Needs no lock. */
+  get keepMark(): number {
+    return this.#mark(KEEP_MARK_OFFSET);
+  }
+
+  /** Raises the keep mark to `seq`; a lower one changes nothing. Needs no lock. */
+  raiseKeepMark(seq: number): void {
+    this.#raise(KEEP_MARK_OFFSET, seq);
+  }
+
+  #mark(offset: number): number {
+    return Number(Atomics.load(this.#region.memory.i64, this.#markIndex(offset)));
+  }
+
+  #raise(offset: number, seq: number): void {
     const words = this.#region.memory.i64;
+    const index = this.#markIndex(offset);
     const wanted = BigInt(seq);
-    let current = Atomics.load(words, this.#readMarkIndex());
+    let current = Atomics.load(words, index);
     while (current < wanted) {
-      const found = Atomics.compareExchange(words, this.#readMarkIndex(), current, wanted);
+      const found = Atomics.compareExchange(words, index, current, wanted);
       if (found === current) return;
       current = found;
     }
   }
 
-  #readMarkIndex(): number {
-    return (this.#region.offsetBytes + READ_MARK_OFFSET) / I64_BYTES;
+  #markIndex(offset: number): number {
+    return (this.#region.offsetBytes + offset) / I64_BYTES;
   }
 
   #start(slot: number): number {

@@ -7,7 +7,7 @@
  * - Writing is `locked-turns.ts`, names are `shared-roster.ts`, following is `followers.ts`; this file ties them together.
  * - A process killed at any point costs the others nothing but old records. Its names are released by whoever notices
  *   first: the next to open the segment, or a process in it, which looks about once a second.
- * - The last to close removes the segment, unless it is told to keep it.
+ * - The last to close removes the segment, unless it is told to keep it or something in it waits for a reader.
  */
 
 import {
@@ -77,6 +77,8 @@ export class SharedMemoryRoomLog implements RoomLog {
   #knownSeq = 0;
   readonly #followers: Followers;
   readonly #marksRead: boolean;
+  /** Where this process began to follow, which it may have done after something that waits for a reader. */
+  #followsAfter = Number.POSITIVE_INFINITY;
   readonly #onTrace: OnTrace | undefined;
   readonly #reapTimer: NodeJS.Timeout;
   #failure: RoomLogError | undefined;
@@ -154,6 +156,16 @@ export class SharedMemoryRoomLog implements RoomLog {
 
   get resumeKey(): Uint8Array {
     return this.#table.resumeKey;
+  }
+
+  /** Keeps what is up to `seq` until a reader has shown it, even when nobody is left. */
+  keepUntilRead(seq: number): void {
+    this.#table.raiseKeepMark(seq);
+  }
+
+  /** Something in the segment is kept for a reader: the last to close leaves the segment. */
+  get isAwaitingReader(): boolean {
+    return this.#table.readMark < this.#table.keepMark;
   }
 
   append(_sessionId: SessionId, frame: Uint8Array): Promise<Appended> {
@@ -251,6 +263,7 @@ export class SharedMemoryRoomLog implements RoomLog {
 
   follow(after: Position, listener: LogListener): Follower {
     this.#assertUsable();
+    this.#followsAfter = Math.min(this.#followsAfter, after.seq);
     return this.#followers.add(after, listener);
   }
 
@@ -261,7 +274,7 @@ export class SharedMemoryRoomLog implements RoomLog {
     this.#turns.end(new RoomLogError("CLOSED", "the log was closed"));
     clearInterval(this.#reapTimer);
     this.#followers.stop();
-    this.#segment.close(options);
+    this.#segment.close({ keep: options.keep || this.isAwaitingReader });
     this.#onTrace?.("detach", this.label, Date.now());
   }
 
@@ -296,7 +309,9 @@ export class SharedMemoryRoomLog implements RoomLog {
 
   #wasRead(events: number, seq: number): void {
     if (this.#closed) return;
-    if (this.#marksRead) this.markRead(seq);
+    // Who came after what waits for a reader hasn't read that.
+    const hasMissedSome = this.isAwaitingReader && this.#followsAfter > this.#table.readMark;
+    if (this.#marksRead && !hasMissedSome) this.markRead(seq);
     this.#onTrace?.("read", `${events} events, up to position ${seq}`, Date.now());
   }
 

@@ -4,13 +4,18 @@
  * - What goes in and out is the chat protocol's binary frames, exactly as on a socket, so that a client needs to know no
  *   more than how to send and receive bytes.
  * - `receive` is called with whole frames, never before the promise of the transport has resolved.
- * - `close` ends the session: LEFT is appended, the name is free, and the segment is left.
+ * - `close` ends the session: LEFT is appended, the name is free, and the segment is left. While another process sits on
+ *   the lock, it waits a moment and then leaves without a word: whoever looks next finds a dead one's name and frees it.
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { FrameDecoder } from "@parley/chat-protocol";
 import { binaryEncoding, ChatHub } from "@parley/chat-room";
 import { type OpenRoomOptions, openSharedMemoryRoomLog } from "./open-room-log.ts";
 import type { SharedMemoryRoomLog } from "./shared-memory-room-log.ts";
+
+/** How long `close` waits for LEFT to be taken. */
+const LEAVE_TIMEOUT_MS = 1000;
 
 export interface TransportHandlers {
   /** Bytes of one or more whole frames; they must not be changed. */
@@ -97,8 +102,10 @@ export async function transportOver(
       isOver = true;
       session.closed();
       // Draining ends the wait for a resume: with this process's session its client is gone.
-      await hub.drain();
-      await session.over();
+      const timeout = new AbortController();
+      const left = hub.drain().then(() => session.over());
+      await Promise.race([left, delay(LEAVE_TIMEOUT_MS, undefined, { signal: timeout.signal })]);
+      timeout.abort();
     },
   };
 }

@@ -183,7 +183,9 @@ describe("a room of several processes", () => {
 });
 
 describe("a process killed with -9", () => {
-  const failpoints = [...LOG_FAILPOINTS, ...ROSTER_FAILPOINTS, "mutex-lock:taken", "mutex-unlock:begin"];
+  // A room's readers never hold its writers back, so nothing of a gate is stored.
+  const logPoints = LOG_FAILPOINTS.filter((point) => !point.startsWith("log-gate:"));
+  const failpoints = [...logPoints, ...ROSTER_FAILPOINTS, "mutex-lock:taken", "mutex-unlock:begin"];
 
   test.each(failpoints)("at %s leaves the others working, its name free and every record whole", async (failpoint) => {
     // Small, so that the appends below overwrite old records.
