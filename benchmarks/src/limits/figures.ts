@@ -31,7 +31,7 @@ export interface StreamPlan {
   /** Messages for each publish: a store of the tail, or a write to a socket. */
   readonly batch: number;
   readonly copied: boolean;
-  /** Not measured, and verified word by word. With `count` a multiple of `batch`. */
+  /** Not measured; the first half is verified word by word. With `count` a multiple of `batch`. */
   readonly warm: number;
   readonly count: number;
 }

@@ -5,8 +5,9 @@
  *     words 1…    a pattern that starts from the sequence number (built in place) or from 0 (copied)
  *     last word   complement of the sequence number
  *
- * - In a stream every word of each message is verified during the warm-up, the first and the last of every message
- *   afterwards: loss, repetition, disorder and a torn message are seen, and the figure is the ring's, not a checksum's.
+ * - In a stream every word of each message is verified in the first half of the warm-up, the first and the last of every
+ *   message afterwards: loss, repetition, disorder and a torn message are seen, and the figure is the ring's, not a
+ *   checksum's. (Half: code that first runs when the measurement begins would be compiled in the middle of it.)
  * - In a round trip every word of every message is verified.
  */
 

@@ -56,11 +56,11 @@ export type ShapeId = "in-place-64" | "copied-64" | "copied-1024" | "copied-4096
 
 /** Streams on our ring and in C. Batches are what fits into a quarter of the ring, 64 at most. */
 export const SHAPES: Readonly<Record<ShapeId, StreamPlan>> = {
-  "in-place-64": { bytes: 64, batch: 64, copied: false, warm: 1_024_000, count: 6_400_000 },
-  "copied-64": { bytes: 64, batch: 64, copied: true, warm: 1_024_000, count: 6_400_000 },
-  "copied-1024": { bytes: 1_024, batch: 64, copied: true, warm: 320_000, count: 1_600_000 },
-  "copied-4096": { bytes: 4_096, batch: 32, copied: true, warm: 64_000, count: 400_000 },
-  "copied-65536": { bytes: 65_536, batch: 2, copied: true, warm: 4_000, count: 40_000 },
+  "in-place-64": { bytes: 64, batch: 64, copied: false, warm: 5_120_000, count: 6_400_000 },
+  "copied-64": { bytes: 64, batch: 64, copied: true, warm: 5_120_000, count: 6_400_000 },
+  "copied-1024": { bytes: 1_024, batch: 64, copied: true, warm: 1_280_000, count: 1_600_000 },
+  "copied-4096": { bytes: 4_096, batch: 32, copied: true, warm: 256_000, count: 400_000 },
+  "copied-65536": { bytes: 65_536, batch: 2, copied: true, warm: 16_000, count: 40_000 },
 };
 
 const TCP_STREAMS: Readonly<Record<string, StreamPlan>> = {
@@ -70,7 +70,7 @@ const TCP_STREAMS: Readonly<Record<string, StreamPlan>> = {
 };
 
 /** Each message by itself, copied in and out, between threads. */
-const THREAD_STREAM: StreamPlan = { bytes: 64, batch: 1, copied: true, warm: 400_000, count: 2_000_000 };
+const THREAD_STREAM: StreamPlan = { bytes: 64, batch: 1, copied: true, warm: 1_000_000, count: 2_000_000 };
 
 export const TRIALS: readonly Trial[] = [
   trial("ring-echo", "named", (context) => ringEcho(context)),
