@@ -94,5 +94,7 @@ function print(event: MessageEvent, count: number, json: boolean): void {
 
 function announce(event: Exclude<ChatEvent, MessageEvent>): void {
   const what = { quit: "has left", lost: "was lost", died: "died" };
-  note(`*** ${event.name} ${event.type === "joined" ? "has joined" : what[event.reason]}`);
+  if (event.type === "joined") note(`*** ${event.name} has joined`);
+  else if (event.type === "left") note(`*** ${event.name} ${what[event.reason]}`);
+  else if (event.type === "renamed") note(`*** ${event.name} is ${event.newName} now`);
 }

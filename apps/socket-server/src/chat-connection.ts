@@ -95,7 +95,12 @@ export abstract class ChatConnection implements Connection, Handler {
     this.#context.link.resume();
   }
 
+  get pendingBytes(): number {
+    return this.#queue.pendingBytes;
+  }
+
   ready(): void {
+    this.session.drained();
     if (this.#hasEnded || !this.takeKept() || this.#isBusy) return;
     if (this.#context.link.isPaused()) this.#context.link.resume();
   }

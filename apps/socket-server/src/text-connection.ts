@@ -4,6 +4,7 @@
  * - Where a token is asked for, the line `TOKEN:…` comes before the name.
  * - `/quit` or `quit`, alone on a line, leaves; it is never said. Text that merely contains it is a message.
  * - A refused name gets a line that says why, and the next line is taken for another.
+ * - It is in one room at a time: `/join` leaves the room before. The other commands are those of `text-commands.ts`.
  * - A line above the limit gets an error line, and the connection lives. Empty lines are ignored.
  */
 
@@ -11,6 +12,7 @@ import { PROTOCOL_VERSION, randomMessageId } from "@parley/chat-protocol";
 import { ChatConnection } from "./chat-connection.ts";
 import type { ChatContext } from "./handler.ts";
 import { LineReader } from "./line-reader.ts";
+import { parseCommand, sayableText } from "./text-commands.ts";
 import { textEncoding } from "./text-encoding.ts";
 
 const QUIT = /^\s*(?:\/quit|quit)\s*$/;
@@ -19,7 +21,9 @@ const TOKEN_PREFIX = /^TOKEN:/;
 
 export class TextConnection extends ChatConnection {
   readonly #reader: LineReader;
-  readonly #room: string;
+  #room: string;
+  /** A `/join` whose outcome is not known yet. */
+  #isMoving = false;
   readonly #maxLineBytes: number;
   /** Lines that wait: for the answer to the name before them, or for the next turn. At most what one read gave. */
   #kept: (string | undefined)[] = [];
@@ -44,6 +48,7 @@ export class TextConnection extends ChatConnection {
   }
 
   protected override takeKept(): boolean {
+    if (this.#isMoving && !this.session.busy) this.#move();
     while (this.#nextKept < this.#kept.length) {
       if (this.session.busy || this.turnIsFull) return false;
       this.#line(this.#kept[this.#nextKept++]);
@@ -84,7 +89,28 @@ export class TextConnection extends ChatConnection {
         0,
       );
     } else if (line.trim() !== "") {
-      session.receive({ type: "send", messageId: randomMessageId(), room: this.#room, text: line }, 0);
+      const command = parseCommand(line, this.#room);
+      if (command === undefined) {
+        const text = sayableText(line);
+        session.receive({ type: "send", messageId: randomMessageId(), room: this.#room, text }, 0);
+      } else if ("problem" in command) session.refuse("UNKNOWN_TYPE", command.problem, 0);
+      else {
+        session.receive(command, 0);
+        this.#isMoving = command.type === "join";
+        if (this.#isMoving && !session.busy) this.#move();
+      }
     }
+  }
+
+  /** The answer to `/join` is known: out of the room before, if there is another one now. */
+  #move(): void {
+    this.#isMoving = false;
+    const { session } = this;
+    const before = this.#room;
+    const now = session.rooms.find((room) => room !== before);
+    if (now === undefined) return;
+    this.#room = now;
+    session.receive({ type: "leave", room: before }, 0);
+    session.receive({ type: "who", room: now }, 0);
   }
 }

@@ -2,7 +2,7 @@
  * How a person at nc or telnet is spoken to: one line for each event, `*** ` before what the server says.
  *
  * - What others wrote goes through displayText: no control characters reach a terminal.
- * - One's own words are on the screen already and are not sent back.
+ * - One's own words are on the screen already and are not sent back. Who comes is shown the latest 50 messages.
  */
 
 import { type ChatEvent, decode, displayText, ErrorCode, frameFrom, type Reply } from "@parley/chat-protocol";
@@ -19,6 +19,7 @@ const NAME_ERRORS: ReadonlySet<number> = new Set([
 export const textEncoding: Encoding = {
   label: "text",
   hidesOwnMessages: true,
+  historyOnJoin: 50,
   reply(message) {
     const text = replyLine(message);
     return text === undefined ? NOTHING : Buffer.from(`*** ${displayText(text)}\n`);
@@ -38,6 +39,14 @@ function replyLine(message: Reply): string | undefined {
       return NAME_ERRORS.has(message.code) ? `${message.message}; try another name` : `error: ${message.message}`;
     case "disconnect":
       return message.message;
+    case "named":
+      return `you are ${message.name} now`;
+    case "people":
+      return `in ${message.room} (${message.total}): ${message.names.join(", ")}`;
+    case "goingAway":
+      return message.message;
+    case "end":
+    case "isTyping":
     case "ack":
     case "pong":
       return undefined;
@@ -45,7 +54,7 @@ function replyLine(message: Reply): string | undefined {
 }
 
 function eventLine(event: ChatEvent): string {
-  const name = displayText(event.name);
+  const name = "name" in event ? displayText(event.name) : "";
   switch (event.type) {
     case "message":
       return `${name}: ${displayText(event.text)}\n`;
@@ -53,5 +62,11 @@ function eventLine(event: ChatEvent): string {
       return `*** ${name} has joined the chat\n`;
     case "left":
       return `*** ${name} has left the chat\n`;
+    case "renamed":
+      return `*** ${name} is ${displayText(event.newName)} now\n`;
+    case "direct":
+      return `${name} (to you): ${displayText(event.text)}\n`;
+    case "presence":
+      return `*** ${event.people} people are here (${event.joined} came, ${event.left} went)\n`;
   }
 }

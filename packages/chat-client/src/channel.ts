@@ -15,6 +15,8 @@ import {
   FRAME_BYTES_CEILING,
   type Frame,
   FrameDecoder,
+  type GoingAway,
+  type IsTyping,
   isEventFrame,
   type LogFields,
   logFieldsOf,
@@ -23,6 +25,7 @@ import {
   nameOfCode,
   ProtocolError,
   type Reply,
+  roomOf,
 } from "@parley/chat-protocol";
 import { ChatClientError, type ChatClientErrorCode, type ChatClientErrorDetails } from "./errors.ts";
 import type { DisconnectEvent } from "./events.ts";
@@ -32,8 +35,10 @@ const MAX_CORRELATION_ID = 0xffff_ffff;
 
 export interface ChannelHandlers {
   event(event: ChatEvent): void;
+  /** Something that belongs to no request and is no event. */
+  push(message: GoingAway | IsTyping): void;
   /** An event of a type that isn't known here; it still has its place in the room's order. */
-  unknownEvent(fields: LogFields): void;
+  unknownEvent(fields: LogFields, room: string): void;
   /** Something that belongs to no request; the connection lives. */
   fault(error: ChatClientError): void;
   /** The last call, once, when the transport has let go. Requests under way were rejected before it. */
@@ -50,10 +55,13 @@ export interface RequestOptions {
   readonly onSent?: (correlationId: number) => void;
   /** Called with the answer before any later frame is looked at; the promise goes on only afterwards. */
   readonly onReply?: (reply: Reply) => void;
+  /** Called with each event that is part of the answer. */
+  readonly onEvent?: (event: ChatEvent) => void;
 }
 
 interface Pending {
   readonly messageId: MessageId | undefined;
+  readonly onEvent: ((event: ChatEvent) => void) | undefined;
   settle(reply: Reply): void;
   fail(error: ChatClientError): void;
 }
@@ -126,6 +134,7 @@ export class Channel implements TransportHandlers {
       signal?.addEventListener("abort", onAbort);
       this.#pending.set(correlationId, {
         messageId,
+        onEvent: options.onEvent,
         settle: (reply) => {
           finish();
           options.onReply?.(reply);
@@ -139,6 +148,11 @@ export class Channel implements TransportHandlers {
       this.#send(message, correlationId);
       options.onSent?.(correlationId);
     });
+  }
+
+  /** Sends what nobody answers. */
+  tell(message: Message): void {
+    if (this.#end === undefined) this.#send(message, 0);
   }
 
   /** Answers a request out of what else is known. False: it was answered before. */
@@ -208,8 +222,19 @@ export class Channel implements TransportHandlers {
       case "message":
       case "joined":
       case "left":
-        this.#handlers.event(message);
+      case "renamed":
+      case "presence":
+      case "direct":
+        if (frame.correlationId === 0) this.#handlers.event(message);
+        else this.#pending.get(frame.correlationId)?.onEvent?.(message);
         return;
+      case "goingAway":
+      case "isTyping":
+        this.#handlers.push(message);
+        return;
+      case "named":
+      case "people":
+      case "end":
       case "ack":
       case "pong":
       case "welcome":
@@ -241,7 +266,7 @@ export class Channel implements TransportHandlers {
   #unreadable(frame: Frame, error: ProtocolError): void {
     if (error.code === "UNKNOWN_TYPE" && isEventFrame(frame)) {
       try {
-        this.#handlers.unknownEvent(logFieldsOf(frame.bytes));
+        this.#handlers.unknownEvent(logFieldsOf(frame.bytes), roomOf(frame.bytes));
         return;
       } catch (malformed) {
         if (!(malformed instanceof ProtocolError)) throw malformed;

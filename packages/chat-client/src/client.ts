@@ -10,10 +10,13 @@
 import {
   type Ack,
   type ChatEvent,
+  type End,
   type Hello,
   type Limits,
   type LogFields,
   type Message,
+  type MessageEvent,
+  type People,
   type Position,
   PROTOCOL_VERSION,
   type Reply,
@@ -30,6 +33,8 @@ import {
   DEFAULT_CONNECT_TIMEOUT_MS,
   DEFAULT_MAX_PENDING,
   DEFAULT_REQUEST_TIMEOUT_MS,
+  type HistoryOptions,
+  type HistoryPage,
   QUIT_TIMEOUT_MS,
   type SendOptions,
   type Sent,
@@ -37,6 +42,8 @@ import {
 import { OwnMessages, RoomOrder, SETTLED_BY_ACK } from "./room-order.ts";
 import type { OpenTransport, Transport } from "./transport.ts";
 
+const LATEST: Position = { epoch: 0, seq: 0 };
+const DEFAULT_HISTORY_EVENTS = 50;
 /** An idle client lets itself be heard this often in each period that the server asks for. */
 const HEARTBEATS_PER_PERIOD = 2;
 
@@ -49,8 +56,9 @@ export class ChatClient {
   readonly #closed: Promise<DisconnectEvent>;
   #resolveClosed: (reason: DisconnectEvent) => void = () => {};
   #welcome: Welcome | undefined;
-  /** Begins anew with WELCOME. */
-  #order: RoomOrder = new RoomOrder({ epoch: 0, seq: 0 });
+  /** By room; one begins with each own JOINED. */
+  readonly #orders = new Map<string, RoomOrder>();
+  #name = "";
   readonly #own = new OwnMessages();
   /** Events that wait for the first listeners; `undefined` once these had their chance. */
   #held: ChatClientEvent[] | undefined = [];
@@ -76,7 +84,8 @@ export class ChatClient {
     });
     this.#channel = new Channel(url, {
       event: (event) => this.#event(event),
-      unknownEvent: (fields) => void this.#isNew(fields),
+      push: (message) => this.#emit(message),
+      unknownEvent: (fields, room) => void this.#isNew(fields, room),
       fault: (error) => this.#emit({ type: "error", error }),
       ended: (reason) => this.#ended(reason),
     });
@@ -84,7 +93,7 @@ export class ChatClient {
 
   /** The name as it was claimed. */
   get name(): string {
-    return this.#welcomed.name;
+    return this.#name;
   }
 
   get sessionId(): SessionId {
@@ -99,9 +108,14 @@ export class ChatClient {
     return this.#welcomed.room;
   }
 
-  /** The last event received; at first that of having joined. */
+  /** The rooms it is in. */
+  get rooms(): readonly string[] {
+    return [...this.#orders.keys()];
+  }
+
+  /** The last event received of the room that `connect` joined; at first that of having joined. */
   get position(): Position {
-    return this.#order.last;
+    return this.#orders.get(this.room)?.last ?? this.#welcomed.position;
   }
 
   /** Requests that were sent and not answered. */
@@ -141,10 +155,66 @@ export class ChatClient {
     const isRepeated = options.messageId !== undefined;
     const onSent = (correlationId: number): void =>
       this.#own.sent(messageId, isRepeated ? SETTLED_BY_ACK : correlationId);
-    const request = { type: "send", messageId, room: this.room, text } as const;
+    const room = options.room ?? this.room;
+    const request = { type: "send", messageId, room, text } as const;
     const ack = (await this.#request(request, { messageId, signal: options.signal, onSent })) as Ack;
-    this.#own.acknowledged(messageId, this.#order.isAhead(ack.position));
+    this.#own.acknowledged(messageId, this.#orders.get(room)?.isAhead(ack.position) ?? false);
     return { messageId, position: ack.position, timeMs: ack.timeMs, duplicate: ack.duplicate };
+  }
+
+  /** Enters `room`, too. Rejects with ChatClientError (ROOM_FULL, ROOM_INVALID, …). */
+  async join(room: string): Promise<void> {
+    await this.#request({ type: "join", room }, {});
+  }
+
+  /** Leaves `room`. Rejects with ChatClientError (NOT_IN_ROOM, …). */
+  async leave(room: string): Promise<void> {
+    await this.#request({ type: "leave", room }, {});
+    this.#orders.delete(room.normalize("NFC"));
+  }
+
+  /** Says `text` to the person called `to` alone. Rejects like `send`, and with NO_SUCH_NAME. */
+  async sendDirect(to: string, text: string, options: Omit<SendOptions, "room"> = {}): Promise<Sent> {
+    const messageId = options.messageId ?? randomMessageId();
+    const request = { type: "sendDirect", messageId, to, text } as const;
+    const ack = (await this.#request(request, { messageId, signal: options.signal })) as Ack;
+    return { messageId, position: ack.position, timeMs: ack.timeMs, duplicate: ack.duplicate };
+  }
+
+  /** Takes another name. Rejects with ChatClientError (NAME_TAKEN, NAME_INVALID, …), and the old one stays. */
+  async rename(name: string): Promise<void> {
+    await this.#request(
+      { type: "rename", name },
+      {
+        onReply: (reply) => {
+          if (reply.type === "named") this.#name = reply.name;
+        },
+      },
+    );
+  }
+
+  /** The people in `room`, by default the one that `connect` joined; `total` may be more than `names`. */
+  async who(room: string = this.room): Promise<{ readonly names: readonly string[]; readonly total: number }> {
+    const { names, total } = (await this.#request({ type: "who", room }, {})) as People;
+    return { names, total };
+  }
+
+  /** A page of what was said in a room, without those who came and went. */
+  async history(options: HistoryOptions = {}): Promise<HistoryPage> {
+    const { room = this.room, before = LATEST, maxEvents = DEFAULT_HISTORY_EVENTS } = options;
+    const messages: MessageEvent[] = [];
+    const request = { type: "history", room, before, maxEvents } as const;
+    const end = (await this.#request(request, {
+      onEvent: (event) => {
+        if (event.type === "message") messages.push(event);
+      },
+    })) as End;
+    return { messages, position: end.position, hasMore: end.more };
+  }
+
+  /** Tells the people in `room` that somebody is typing here; nobody answers. */
+  typing(room: string = this.room): void {
+    this.#channel.tell({ type: "typing", room });
   }
 
   /** Round-trip time in ms. Rejects with ChatClientError. */
@@ -230,7 +300,8 @@ export class ChatClient {
   /** Events may lie right behind WELCOME in the same bytes: they have to find this done. */
   #welcomeIs(welcome: Welcome): void {
     this.#welcome = welcome;
-    this.#order = new RoomOrder(welcome.position);
+    this.#name = welcome.name;
+    this.#orders.set(welcome.room, new RoomOrder(welcome.position));
     this.#channel.allowFrames(welcome.limits.maxFrameBytes);
     if (welcome.heartbeatMs > 0) this.#beginHeartbeat(welcome.heartbeatMs / HEARTBEATS_PER_PERIOD);
   }
@@ -262,9 +333,24 @@ export class ChatClient {
   }
 
   #event(event: ChatEvent): void {
-    if (this.#welcome === undefined || !this.#isNew(event)) return;
+    if (this.#welcome === undefined) return;
+    // Neither has a place in a room's order.
+    if (event.type === "presence") {
+      this.#emit(event);
+      return;
+    }
+    if (event.type === "direct") {
+      const own = event.senderId === this.sessionId;
+      if (!own || this.#options.echo || event.addresseeId === this.sessionId) this.#emit({ ...event, own });
+      return;
+    }
+    if (event.type === "joined" && event.name === this.name && !this.#orders.has(event.room)) {
+      this.#orders.set(event.room, new RoomOrder(event.position));
+    }
+    if (!this.#isNew(event, event.room)) return;
     if (event.type !== "message") {
-      this.#emit({ ...event, own: event.name === this.name });
+      const own = event.name === this.name || (event.type === "renamed" && event.newName === this.name);
+      this.#emit({ ...event, own });
       return;
     }
     const correlationId = this.#own.arrived(event.messageId);
@@ -277,9 +363,11 @@ export class ChatClient {
   }
 
   /** False: it was received before. Tells of the gap in front of it, if there is one. */
-  #isNew(fields: LogFields): boolean {
-    const after = this.#order.last;
-    const place = this.#order.place(fields);
+  #isNew(fields: LogFields, room: string): boolean {
+    const order = this.#orders.get(room);
+    if (order === undefined) return false;
+    const after = order.last;
+    const place = order.place(fields);
     if (place === "after a gap") this.#emit({ type: "gap", after, before: fields.position });
     return place !== "seen";
   }

@@ -1,6 +1,17 @@
 /** What a client tells its owner, and the two ways to hear it: listeners and async iteration. */
 
-import type { DisconnectCodeName, JoinedEvent, LeftEvent, MessageEvent, Position } from "@parley/chat-protocol";
+import type {
+  DirectEvent,
+  DisconnectCodeName,
+  GoingAway,
+  IsTyping,
+  JoinedEvent,
+  LeftEvent,
+  MessageEvent,
+  Position,
+  PresenceEvent,
+  RenamedEvent,
+} from "@parley/chat-protocol";
 import { ChatClientError } from "./errors.ts";
 
 /** Whether it was this client's own doing. */
@@ -39,6 +50,13 @@ export interface ChatClientEvents {
   readonly message: MessageEvent & Own;
   readonly joined: JoinedEvent & Own;
   readonly left: LeftEvent & Own;
+  readonly renamed: RenamedEvent & Own;
+  /** In place of joined and left where many people are. */
+  readonly presence: PresenceEvent;
+  /** To this person, or by it (`own`; with `echo` only), alone. */
+  readonly direct: DirectEvent & Own;
+  readonly isTyping: IsTyping;
+  readonly goingAway: GoingAway;
   readonly gap: GapEvent;
   readonly error: ErrorEvent;
   readonly disconnect: DisconnectEvent;

@@ -9,6 +9,6 @@ export type {
   GapEvent,
   Own,
 } from "./events.ts";
-export type { ConnectOptions, SendOptions, Sent } from "./options.ts";
+export type { ConnectOptions, HistoryOptions, HistoryPage, SendOptions, Sent } from "./options.ts";
 export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 export { type ChatTarget, DEFAULT_TCP_PORT, parseChatUrl, type SharedMemoryTarget, type TcpTarget } from "./url.ts";

@@ -1,6 +1,6 @@
 /** What callers of this package give and get. */
 
-import type { MessageId, Position } from "@parley/chat-protocol";
+import type { MessageEvent, MessageId, Position } from "@parley/chat-protocol";
 
 export interface ConnectOptions {
   /** The name to be known by. The server may normalize it: see `ChatClient.name`. */
@@ -30,7 +30,26 @@ export const DEFAULT_MAX_PENDING = 1024;
 export interface SendOptions {
   /** To repeat a message whose fate is unknown: the id out of the error. Default: a new one. */
   readonly messageId?: MessageId;
+  /** Default: the room that `connect` joined. */
+  readonly room?: string;
   readonly signal?: AbortSignal;
+}
+
+export interface HistoryOptions {
+  /** Default: the room that `connect` joined. */
+  readonly room?: string;
+  /** Only messages before it: the `position` of the page behind. Default: the latest there are. */
+  readonly before?: Position;
+  /** Default 50; a server gives at most 500 at once. */
+  readonly maxEvents?: number;
+}
+
+export interface HistoryPage {
+  /** Oldest first. */
+  readonly messages: readonly MessageEvent[];
+  /** Where to go on backwards. */
+  readonly position: Position;
+  readonly hasMore: boolean;
 }
 
 /** The room has the message. */

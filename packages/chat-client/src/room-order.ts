@@ -11,9 +11,9 @@ export class RoomOrder {
   #last: Position;
   #hasEvents = false;
 
-  /** `joinedAt` is WELCOME's position: that of the own JOINED, which is the first event to come. */
-  constructor(joinedAt: Position) {
-    this.#last = joinedAt;
+  /** `start` is where the own JOINED is, which is the first event to come, or where a resumed session goes on. */
+  constructor(start: Position) {
+    this.#last = start;
   }
 
   get last(): Position {
@@ -25,15 +25,19 @@ export class RoomOrder {
     return position.epoch === this.#last.epoch && position.seq > this.#last.seq;
   }
 
-  /** Where an event stands, which is the last one from here on unless it was seen before. */
+  /**
+   * Where an event stands, which is the last one from here on unless it was seen before. `prev` names the room's last message
+   * before it: one that is above the last event seen was missed.
+   */
   place({ position, prev }: LogFields): Place {
     const last = this.#last;
     const isSameEpoch = position.epoch === last.epoch;
     const isJoined = isSameEpoch && position.seq === last.seq && !this.#hasEvents;
     if (isSameEpoch && position.seq <= last.seq && !isJoined) return "seen";
+    const hasGap = !isSameEpoch || (!isJoined && prev > last.seq);
     this.#last = position;
     this.#hasEvents = true;
-    return isJoined || (isSameEpoch && prev === last.seq) ? "next" : "after a gap";
+    return hasGap ? "after a gap" : "next";
   }
 }
 

@@ -34,7 +34,7 @@ describe.each(transports)("over %s", (_, makeRoom) => {
     const client = await connect(room.url, { name, ...options });
     const events: ChatClientEvent[] = [];
     const checks = new Set<() => void>();
-    for (const type of ["message", "joined", "left", "gap", "error", "disconnect"] as const) {
+    for (const type of ["message", "joined", "left", "renamed", "direct", "gap", "error", "disconnect"] as const) {
       client.on(type, (event) => {
         events.push(event);
         for (const check of checks) check();
@@ -57,6 +57,32 @@ describe.each(transports)("over %s", (_, makeRoom) => {
   }
 
   const textIs = (text: string) => (event: ChatClientEvent) => event.type === "message" && event.text === text;
+
+  test("other rooms, direct messages, names, who is here and what was said", async () => {
+    const ada = await join("ada");
+    const bo = await join("bo");
+    await ada.client.join("kitchen");
+    await bo.client.join("kitchen");
+    const sent = await ada.client.send("soup", { room: "kitchen" });
+    expect(await bo.until(textIs("soup"))).toMatchObject({ room: "kitchen", position: sent.position, own: false });
+    await bo.client.sendDirect("ADA", "psst");
+    expect(await ada.until((event) => event.type === "direct")).toMatchObject({ name: "bo", text: "psst", own: false });
+    await expect(bo.client.sendDirect("nobody", "psst")).rejects.toMatchObject({ code: "NO_SUCH_NAME" });
+    await bo.client.rename("Bob");
+    expect(bo.client.name).toBe("Bob");
+    expect(await ada.until((event) => event.type === "renamed")).toMatchObject({ name: "bo", newName: "Bob" });
+    await expect(bo.client.rename("ada")).rejects.toMatchObject({ code: "NAME_TAKEN" });
+    expect([...(await ada.client.who("kitchen")).names].sort()).toEqual(["Bob", "ada"]);
+    for (const text of ["1", "2", "3"]) await ada.client.send(text);
+    const latest = await bo.client.history({ maxEvents: 2 });
+    expect(latest.messages.map(({ text }) => text)).toEqual(["2", "3"]);
+    const earlier = await bo.client.history({ before: latest.position });
+    expect(earlier).toMatchObject({ messages: [{ text: "1" }], hasMore: false });
+    await bo.client.leave("kitchen");
+    expect(bo.client.rooms).toEqual(["lobby"]);
+    await expect(bo.client.send("too late", { room: "kitchen" })).rejects.toMatchObject({ code: "NOT_IN_ROOM" });
+    expect([...ada.events, ...bo.events].filter(({ type }) => type === "gap")).toEqual([]);
+  });
 
   test("the first event is one's own joining, at the position that joining told", async () => {
     const ada = await join("ada");

@@ -18,7 +18,16 @@ import {
   STRING_LENGTH_BYTES,
 } from "./layout.ts";
 import { PROTOCOL_VERSION } from "./limits.ts";
-import { type EventFields, LEFT_REASONS, type Message, UNKNOWN_LEFT_REASON } from "./messages.ts";
+import {
+  type EventFields,
+  type Hello,
+  LEFT_REASONS,
+  type Message,
+  type Position,
+  type Resume,
+  UNKNOWN_LEFT_REASON,
+  type Welcome,
+} from "./messages.ts";
 import { FieldReader, FieldWriter, utf8Length } from "./wire.ts";
 
 /** A frame's header fields and where its payload lies. `bytes` is the whole frame, header included. */
@@ -30,8 +39,10 @@ export interface Frame {
   readonly correlationId: number;
 }
 
-/** Largest sum of a message's fixed-size payload fields; WELCOME has it. */
-const MAX_FIXED_FIELDS_BYTES = 96;
+/** Above the largest sum of a message's fixed-size payload fields; WELCOME has it. */
+const MAX_FIXED_FIELDS_BYTES = 128;
+/** Above the sum of a list item's fixed-size fields: a position and a byte. */
+const LIST_ITEM_FIXED_BYTES = 24;
 
 const typeNames = new Map<number, FrameTypeName>(
   Object.entries(FrameType).map(([name, number]) => [number, name as FrameTypeName]),
@@ -65,10 +76,40 @@ export function encode(message: Message, correlationId = 0): Uint8Array {
 
 function stringBytes(message: Message): number {
   let bytes = 0;
-  for (const value of Object.values(message)) {
-    if (typeof value === "string") bytes += STRING_LENGTH_BYTES + utf8Length(value);
-  }
+  for (const value of Object.values(message)) bytes += stringBytesOf(value);
   return bytes;
+}
+
+function stringBytesOf(value: unknown): number {
+  if (typeof value === "string") return STRING_LENGTH_BYTES + utf8Length(value);
+  if (Array.isArray(value))
+    return value.reduce((bytes, item) => bytes + LIST_ITEM_FIXED_BYTES + stringBytesOf(item), 0);
+  if (typeof value === "object" && value !== null) {
+    return Object.values(value).reduce((bytes, item) => bytes + stringBytesOf(item), 0);
+  }
+  return 0;
+}
+
+function writePosition(writer: FieldWriter, position: Position): void {
+  writer.u64(position.epoch);
+  writer.u64(position.seq);
+}
+
+/** A u16 count, then the items. */
+function writeList<Item>(writer: FieldWriter, items: readonly Item[], write: (item: Item) => void): void {
+  writer.u16(items.length);
+  for (const item of items) write(item);
+}
+
+function readPosition(reader: FieldReader): Position {
+  return { epoch: reader.u64(), seq: reader.u64() };
+}
+
+function readList<Item>(reader: FieldReader, read: () => Item): Item[] {
+  const items: Item[] = [];
+  // Nothing is made for a count alone: each item has to be there.
+  for (let count = reader.u16(); count > 0; count--) items.push(read());
+  return items;
 }
 
 function writeEventFields(writer: FieldWriter, event: EventFields): void {
@@ -89,9 +130,7 @@ function writePayload(writer: FieldWriter, message: Message): number {
       writer.u32(message.capabilities);
       writer.string(message.client);
       writer.string(message.name);
-      if (message.token === undefined) return 0;
-      writer.string(message.token);
-      return Flag.helloToken;
+      return writeHelloOptions(writer, message);
     case "welcome":
       writer.u8(message.protocol);
       writer.u32(message.capabilities);
@@ -105,10 +144,14 @@ function writePayload(writer: FieldWriter, message: Message): number {
       writer.u64(message.position.seq);
       writer.string(message.room);
       writer.string(message.name);
-      return 0;
+      return writeWelcomeOptions(writer, message);
     case "ping":
     case "pong":
     case "quit":
+      return 0;
+    case "goingAway":
+      writer.u32(message.withinMs);
+      writer.string(message.message);
       return 0;
     case "disconnect":
       writer.u16(message.code);
@@ -128,6 +171,43 @@ function writePayload(writer: FieldWriter, message: Message): number {
       writer.string(message.room);
       writer.string(message.text);
       return 0;
+    case "join":
+    case "leave":
+    case "who":
+    case "typing":
+      writer.string(message.room);
+      return 0;
+    case "sendDirect":
+      writer.fixed(message.messageId, MESSAGE_ID_BYTES);
+      writer.string(message.to);
+      writer.string(message.text);
+      return 0;
+    case "rename":
+      writer.string(message.name);
+      return 0;
+    case "named":
+      writer.string(message.name);
+      if (message.resumeToken === undefined) return 0;
+      writer.string(message.resumeToken);
+      return Flag.namedResumeToken;
+    case "people":
+      writer.string(message.room);
+      writer.u32(message.total);
+      writeList(writer, message.names, (name) => writer.string(name));
+      return 0;
+    case "history":
+      writer.string(message.room);
+      writePosition(writer, message.before);
+      writer.u16(message.maxEvents);
+      return 0;
+    case "end":
+      writer.string(message.room);
+      writePosition(writer, message.position);
+      return message.more ? Flag.endMore : 0;
+    case "isTyping":
+      writer.string(message.room);
+      writer.string(message.name);
+      return 0;
     case "message":
       writeEventFields(writer, message);
       writer.string(message.name);
@@ -142,7 +222,68 @@ function writePayload(writer: FieldWriter, message: Message): number {
       writer.string(message.name);
       writer.u8(LEFT_REASONS.indexOf(message.reason));
       return 0;
+    case "renamed":
+      writeEventFields(writer, message);
+      writer.string(message.name);
+      writer.string(message.newName);
+      return 0;
+    case "presence":
+      writeEventFields(writer, message);
+      writer.u32(message.people);
+      writer.u32(message.joined);
+      writer.u32(message.left);
+      return 0;
+    case "direct":
+      writeEventFields(writer, message);
+      writer.fixed(message.senderId, SESSION_ID_BYTES);
+      writer.fixed(message.addresseeId, SESSION_ID_BYTES);
+      writer.string(message.name);
+      writer.string(message.to);
+      writer.string(message.text);
+      return 0;
+    case "takeover":
+      writeEventFields(writer, message);
+      writer.fixed(message.sessionId, SESSION_ID_BYTES);
+      writer.u32(message.lease);
+      return 0;
   }
+}
+
+/** Optional fields come in the order of their flag bits. */
+function writeHelloOptions(writer: FieldWriter, { token, resume }: Hello): number {
+  let flags = 0;
+  if (token !== undefined) {
+    writer.string(token);
+    flags |= Flag.helloToken;
+  }
+  if (resume !== undefined) {
+    writer.string(resume.resumeToken);
+    writer.fixed(resume.sessionId, SESSION_ID_BYTES);
+    writeList(writer, resume.places, (place) => {
+      writer.string(place.room);
+      writePosition(writer, place.position);
+    });
+    flags |= Flag.helloResume;
+  }
+  return flags;
+}
+
+function writeWelcomeOptions(writer: FieldWriter, { resumable, resumed }: Welcome): number {
+  let flags = 0;
+  if (resumable !== undefined) {
+    writer.string(resumable.resumeToken);
+    writer.u32(resumable.graceMs);
+    flags |= Flag.welcomeResumable;
+  }
+  if (resumed !== undefined) {
+    writeList(writer, resumed, (place) => {
+      writer.string(place.room);
+      writePosition(writer, place.position);
+      writer.u8(place.recovered ? 1 : 0);
+    });
+    flags |= Flag.welcomeResumed;
+  }
+  return flags;
 }
 
 function readEventFields(reader: FieldReader): EventFields {
@@ -152,6 +293,14 @@ function readEventFields(reader: FieldReader): EventFields {
     timeMs: reader.u64(),
     messageId: reader.fixed(MESSAGE_ID_BYTES),
     room: reader.string(),
+  };
+}
+
+function readResume(reader: FieldReader): Resume {
+  return {
+    resumeToken: reader.string(),
+    sessionId: reader.fixed(SESSION_ID_BYTES),
+    places: readList(reader, () => ({ room: reader.string(), position: readPosition(reader) })),
   };
 }
 
@@ -172,7 +321,11 @@ export function decode(frame: Frame): Message {
         client: reader.string(),
         name: reader.string(),
       };
-      return frame.flags & Flag.helloToken ? { ...hello, token: reader.string() } : hello;
+      return {
+        ...hello,
+        ...(frame.flags & Flag.helloToken ? { token: reader.string() } : {}),
+        ...(frame.flags & Flag.helloResume ? { resume: readResume(reader) } : {}),
+      };
     }
     case "welcome":
       return {
@@ -190,7 +343,21 @@ export function decode(frame: Frame): Message {
         position: { epoch: reader.u64(), seq: reader.u64() },
         room: reader.string(),
         name: reader.string(),
+        ...(frame.flags & Flag.welcomeResumable
+          ? { resumable: { resumeToken: reader.string(), graceMs: reader.u32() } }
+          : {}),
+        ...(frame.flags & Flag.welcomeResumed
+          ? {
+              resumed: readList(reader, () => ({
+                room: reader.string(),
+                position: readPosition(reader),
+                recovered: reader.u8() !== 0,
+              })),
+            }
+          : {}),
       };
+    case "goingAway":
+      return { type, withinMs: reader.u32(), message: reader.string() };
     case "ping":
     case "pong":
     case "quit":
@@ -218,6 +385,37 @@ export function decode(frame: Frame): Message {
       };
     case "send":
       return { type, messageId: reader.fixed(MESSAGE_ID_BYTES), room: reader.string(), text: reader.string() };
+    case "join":
+    case "leave":
+    case "who":
+    case "typing":
+      return { type, room: reader.string() };
+    case "sendDirect":
+      return { type, messageId: reader.fixed(MESSAGE_ID_BYTES), to: reader.string(), text: reader.string() };
+    case "rename":
+      return { type, name: reader.string() };
+    case "named": {
+      const name = reader.string();
+      return frame.flags & Flag.namedResumeToken ? { type, name, resumeToken: reader.string() } : { type, name };
+    }
+    case "people":
+      return {
+        type,
+        room: reader.string(),
+        total: reader.u32(),
+        names: readList(reader, () => reader.string()),
+      };
+    case "history":
+      return { type, room: reader.string(), before: readPosition(reader), maxEvents: reader.u16() };
+    case "end":
+      return {
+        type,
+        room: reader.string(),
+        position: readPosition(reader),
+        more: (frame.flags & Flag.endMore) !== 0,
+      };
+    case "isTyping":
+      return { type, room: reader.string(), name: reader.string() };
     case "message":
       return { type, ...readEventFields(reader), name: reader.string(), text: reader.string() };
     case "joined":
@@ -229,6 +427,33 @@ export function decode(frame: Frame): Message {
       const reason = LEFT_REASONS[reader.u8()] ?? UNKNOWN_LEFT_REASON;
       return { type, ...fields, name, reason };
     }
+    case "renamed":
+      return { type, ...readEventFields(reader), name: reader.string(), newName: reader.string() };
+    case "presence":
+      return {
+        type,
+        ...readEventFields(reader),
+        people: reader.u32(),
+        joined: reader.u32(),
+        left: reader.u32(),
+      };
+    case "direct":
+      return {
+        type,
+        ...readEventFields(reader),
+        senderId: reader.fixed(SESSION_ID_BYTES),
+        addresseeId: reader.fixed(SESSION_ID_BYTES),
+        name: reader.string(),
+        to: reader.string(),
+        text: reader.string(),
+      };
+    case "takeover":
+      return {
+        type,
+        ...readEventFields(reader),
+        sessionId: reader.fixed(SESSION_ID_BYTES),
+        lease: reader.u32(),
+      };
     case undefined:
       throw new ProtocolError("UNKNOWN_TYPE", `frame type ${frame.type} is not known`);
   }

@@ -35,6 +35,23 @@ export const ErrorCode = {
   },
   LOGIN_REQUIRED: { code: 17, temporary: false, meaning: "nobody gets in here without a token" },
   LOGIN_FAILED: { code: 18, temporary: false, meaning: "the token doesn't belong to that name" },
+  ROOM_INVALID: {
+    code: 19,
+    temporary: false,
+    meaning: "the room's name is empty, too long or has characters it can't have",
+  },
+  ROOM_FULL: { code: 20, temporary: true, meaning: "as many people as allowed are in that room" },
+  TOO_MANY_ROOMS: {
+    code: 21,
+    temporary: false,
+    meaning: "the session is in as many rooms as allowed; leave one first",
+  },
+  NO_SUCH_NAME: { code: 22, temporary: false, meaning: "nobody here has that name" },
+  BAD_TOKEN: {
+    code: 23,
+    temporary: false,
+    meaning: "the resume token is not one that was given for this session and name",
+  },
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;
@@ -48,6 +65,9 @@ export const DisconnectCode = {
   SHUTTING_DOWN: { code: 6, temporary: true, meaning: "the server stops" },
   LOG_LOST: { code: 7, temporary: true, meaning: "the log was lost or overtook this reader; position is gone" },
   HEARTBEAT_TIMEOUT: { code: 8, temporary: true, meaning: "nothing was heard for too long" },
+  REPLACED: { code: 9, temporary: false, meaning: "the session goes on over another connection" },
+  RATE_LIMITED: { code: 10, temporary: true, meaning: "far too many requests in a short time" },
+  TOO_MANY_CONNECTIONS: { code: 11, temporary: true, meaning: "as many connections as allowed are open" },
 } as const;
 
 export type DisconnectCodeName = keyof typeof DisconnectCode;

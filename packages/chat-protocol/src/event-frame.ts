@@ -8,6 +8,9 @@
 import type { Frame } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
 import {
+  CORRELATION_ID_OFFSET,
+  DIRECT_ADDRESSEE_OFFSET,
+  DIRECT_SENDER_OFFSET,
   EVENT_EPOCH_OFFSET,
   EVENT_MESSAGE_ID_OFFSET,
   EVENT_PREV_OFFSET,
@@ -15,16 +18,18 @@ import {
   EVENT_SEQ_OFFSET,
   EVENT_TIME_OFFSET,
   FIRST_EVENT_TYPE,
+  FrameType,
   HEADER_BYTES,
   LAST_EVENT_TYPE,
   LENGTH_FIELD_BYTES,
   LENGTH_OFFSET,
   MESSAGE_ID_BYTES,
   MIN_LENGTH,
+  SESSION_ID_BYTES,
   STRING_LENGTH_BYTES,
   TYPE_OFFSET,
 } from "./layout.ts";
-import type { MessageId, Position } from "./messages.ts";
+import type { MessageId, Position, SessionId } from "./messages.ts";
 import { FieldReader, writeU64 } from "./wire.ts";
 
 /** What the log decides about an event. */
@@ -86,6 +91,48 @@ export function messageIdWordsOf(eventFrame: Uint8Array, words: Uint32Array): vo
       ((eventFrame[offset + 2] as number) << 8) |
       (eventFrame[offset + 3] as number);
   }
+}
+
+export function isMessageFrame(eventFrame: Uint8Array): boolean {
+  return eventFrame[TYPE_OFFSET] === FrameType.message;
+}
+
+/** Whose a DIRECT is: the sessions of its sender and its addressee. */
+export function directPartiesOf(eventFrame: Uint8Array): {
+  readonly senderId: SessionId;
+  readonly addresseeId: SessionId;
+} {
+  return {
+    senderId: new FieldReader(eventFrame, DIRECT_SENDER_OFFSET).fixed(SESSION_ID_BYTES),
+    addresseeId: new FieldReader(eventFrame, DIRECT_ADDRESSEE_OFFSET).fixed(SESSION_ID_BYTES),
+  };
+}
+
+/**
+ * The stream whose history an event belongs to: a MESSAGE to its room's, a DIRECT to its addressee's. Undefined: to none, for
+ * it isn't kept (joining, leaving, being renamed are in the order of events, but are not replayed).
+ */
+export function streamOf(eventFrame: Uint8Array): string | undefined {
+  switch (eventFrame[TYPE_OFFSET]) {
+    case FrameType.message:
+      return roomOf(eventFrame);
+    case FrameType.direct:
+      return directStream(directPartiesOf(eventFrame).addresseeId);
+    default:
+      return undefined;
+  }
+}
+
+/** The stream of what is said to one session alone. No room's name begins with a control character. */
+export function directStream(sessionId: SessionId): string {
+  return `\u0000${sessionId}`;
+}
+
+/** A copy of `eventFrame` with a correlation id: part of the answer to a request. */
+export function answeringFrame(eventFrame: Uint8Array, correlationId: number): Uint8Array {
+  const copy = eventFrame.slice();
+  viewOf(copy).setUint32(CORRELATION_ID_OFFSET, correlationId);
+  return copy;
 }
 
 export function roomOf(eventFrame: Uint8Array): string {

@@ -38,12 +38,17 @@ export const EVENT_PREV_OFFSET = 28;
 export const EVENT_TIME_OFFSET = 36;
 export const EVENT_MESSAGE_ID_OFFSET = 44;
 export const EVENT_ROOM_OFFSET = 60;
+/** DIRECT belongs to no room: its room is empty, and both sessions lie at fixed offsets behind it. */
+export const DIRECT_SENDER_OFFSET = 62;
+export const DIRECT_ADDRESSEE_OFFSET = 78;
+/** TAKEOVER belongs to no room either. */
+export const TAKEOVER_SESSION_OFFSET = 62;
 
 export const MESSAGE_ID_BYTES = 16;
 export const SESSION_ID_BYTES = 16;
 export const STRING_LENGTH_BYTES = 2;
 
-/** The number of each frame type on the wire. 0x40 and up are events, which are records of the log. */
+/** The number of each frame type on the wire. 0x40 and up are events, all but PRESENCE records of the log. */
 export const FrameType = {
   hello: 0x01,
   welcome: 0x02,
@@ -51,12 +56,28 @@ export const FrameType = {
   pong: 0x04,
   quit: 0x05,
   disconnect: 0x06,
+  goingAway: 0x07,
   ack: 0x10,
   error: 0x11,
+  named: 0x12,
+  people: 0x13,
+  end: 0x14,
+  isTyping: 0x15,
   send: 0x20,
+  join: 0x21,
+  leave: 0x22,
+  sendDirect: 0x23,
+  rename: 0x24,
+  who: 0x25,
+  history: 0x26,
+  typing: 0x27,
   message: 0x40,
   joined: 0x41,
   left: 0x42,
+  renamed: 0x43,
+  presence: 0x44,
+  direct: 0x45,
+  takeover: 0x46,
 } as const;
 
 export type FrameTypeName = keyof typeof FrameType;
@@ -68,6 +89,16 @@ export const LAST_EVENT_TYPE = 0x7f;
 export const Flag = {
   /** HELLO: a token follows the name. */
   helloToken: 0x0001,
+  /** HELLO: what is needed to resume follows. */
+  helloResume: 0x0002,
+  /** WELCOME: what is needed to resume later follows. */
+  welcomeResumable: 0x0001,
+  /** WELCOME: the rooms in which the session went on follow. */
+  welcomeResumed: 0x0002,
+  /** NAMED: a new resume token follows. */
+  namedResumeToken: 0x0001,
+  /** END: there are earlier events. */
+  endMore: 0x0001,
   /** ACK: the message id was known; the position is that of the first time. */
   ackDuplicate: 0x0001,
   /** ERROR: the same request may succeed later. */

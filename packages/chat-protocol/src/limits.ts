@@ -25,5 +25,14 @@ export const DEFAULT_LIMITS: Limits = {
 /** No server may advertise longer frames: a frame has to begin with a zero byte, and a client's memory has to be bounded. */
 export const FRAME_BYTES_CEILING: number = 2 ** 24 - 1;
 
+/** What HELLO's and WELCOME's capabilities may say; both sides ignore bits they don't know. */
+export const Capability = {
+  /** The client may resume: when its connection is lost, its name and its places in rooms are held for WELCOME's graceMs. */
+  resume: 0x0000_0001,
+} as const;
+
+/** The most events that one page of history holds. */
+export const MAX_HISTORY_PAGE = 500;
+
 /** The room that everybody enters with WELCOME. */
 export const DEFAULT_ROOM = "lobby";

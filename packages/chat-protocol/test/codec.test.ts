@@ -34,8 +34,14 @@ describe("the golden frames", () => {
   test("there is at least one for every type, flag and left reason", () => {
     const types = new Set(vectors.valid.map(({ message }) => message.type));
     expect([...types].sort()).toEqual(Object.keys(FrameType).sort());
+    const bits = (type: string) =>
+      new Set(
+        vectors.valid.filter((v) => v.message.type === type).map((v) => Number.parseInt(v.hex.slice(12, 16), 16)),
+      );
+    expect(bits("hello")).toEqual(new Set([0, 1, 2, 3]));
+    expect(bits("welcome")).toEqual(new Set([0, 1, 2, 3]));
     const flagged = new Set(vectors.valid.filter(({ hex }) => hex.slice(12, 16) !== "0000").map((v) => v.message.type));
-    expect([...flagged].sort()).toEqual(["ack", "disconnect", "error", "hello"]);
+    expect([...flagged].sort()).toEqual(["ack", "disconnect", "end", "error", "hello", "named", "welcome"]);
     const reasons = vectors.valid.flatMap(({ message }) => (message.type === "left" ? [message.reason] : []));
     expect(reasons.sort()).toEqual(["died", "lost", "quit"]);
   });
@@ -69,7 +75,7 @@ describe("any message", () => {
         longer.set(tail, bytes.length);
         new DataView(longer.buffer).setUint32(0, longer.length - 4);
         longer[6] = 0xff;
-        longer[7] = (longer[7] as number) | 0xfe;
+        longer[7] = (longer[7] as number) | 0xfc;
         expect(decode(framesIn([longer]).frames[0]!)).toEqual(original);
       }),
     );

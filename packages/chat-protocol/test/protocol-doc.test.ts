@@ -27,13 +27,19 @@ function tableUnder(heading: string): string[][] {
   );
 }
 
+/** `goingAway` is GOING_AWAY there. */
+function headingOf(type: string): string {
+  return type.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
 describe("docs/protocol.md lists", () => {
   test("every type with its number", () => {
     const listed = tableUnder("Messages").map(([number = "", name = ""]) => [
-      /\[(\w+)\]/.exec(name)?.[1]?.toLowerCase(),
+      /\[(\w+)\]/.exec(name)?.[1],
       Number(number),
     ]);
-    expect(Object.fromEntries(listed)).toEqual(FrameType);
+    const types = Object.entries(FrameType).map(([type, number]) => [headingOf(type), number]);
+    expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(types));
     expect(listed).toHaveLength(Object.keys(FrameType).length);
   });
 
@@ -62,7 +68,12 @@ describe("docs/protocol.md lists", () => {
   });
 
   test("only codes that exist, wherever it names one", () => {
-    const known = new Set([...Object.keys(ErrorCode), ...Object.keys(DisconnectCode), "TCP_NODELAY"]);
+    const known = new Set([
+      ...Object.keys(ErrorCode),
+      ...Object.keys(DisconnectCode),
+      ...Object.keys(FrameType).map(headingOf),
+      "TCP_NODELAY",
+    ]);
     const named = [...document.matchAll(/`([A-Z]+_[A-Z_]+)`/g)].map((match) => match[1] as string);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
@@ -87,7 +98,7 @@ function readByDocument(
   flags: number,
 ): { fields: Record<string, unknown>; end: number } {
   const isEvent = (FrameType[type as keyof typeof FrameType] ?? 0) >= 0x40;
-  const own = tableUnder(type.toUpperCase()).map(([field = "", kind = "", meaning = ""]) => ({ field, kind, meaning }));
+  const own = tableUnder(headingOf(type)).map(([field = "", kind = "", meaning = ""]) => ({ field, kind, meaning }));
   const shared = tableUnder("Events").map(([, field = "", kind = ""]) => ({ field, kind, meaning: "" }));
   const fields: Record<string, unknown> = {};
   let at = 0;
@@ -95,21 +106,33 @@ function readByDocument(
     at += bytes;
     return payload.subarray(at - bytes, at);
   };
+  const textOf = (): string => take(take(2).readUInt16BE()).toString("utf8");
+  const positionOf = (): object => ({
+    epoch: Number(take(8).readBigUInt64BE()),
+    seq: Number(take(8).readBigUInt64BE()),
+  });
+  const placeOf = (): object => ({ room: textOf(), position: positionOf() });
   const read: Record<string, () => unknown> = {
     u8: () => take(1).readUInt8(),
     u16: () => take(2).readUInt16BE(),
     u32: () => take(4).readUInt32BE(),
     u64: () => Number(take(8).readBigUInt64BE()),
     id: () => hexOf(take(16)),
-    string: () => take(take(2).readUInt16BE()).toString("utf8"),
-    position: () => ({ epoch: Number(take(8).readBigUInt64BE()), seq: Number(take(8).readBigUInt64BE()) }),
+    string: textOf,
+    position: positionOf,
+    place: placeOf,
+    "resumed place": () => ({ ...placeOf(), recovered: take(1).readUInt8() !== 0 }),
   };
   for (const { field, kind, meaning } of isEvent ? [...shared, ...own] : own) {
     const flag = /only with flag (0x[0-9a-f]+)/.exec(meaning)?.[1];
     if (flag !== undefined && (flags & Number(flag)) === 0) continue;
     const kinds = kind.split(", ");
     field.split(", ").forEach((name, index) => {
-      fields[name] = read[kinds[index] as string]?.();
+      const [, listed] = /^list of (.+)s$/.exec(kinds[index] as string) ?? [];
+      fields[name] =
+        listed === undefined
+          ? read[kinds[index] as string]?.()
+          : Array.from({ length: take(2).readUInt16BE() }, () => read[listed]?.());
     });
   }
   return { fields, end: at };
@@ -131,8 +154,9 @@ test.each(vectors.valid)("$name: can be read by the document's tables alone", ({
 function flattened(message: Message): Record<string, unknown> {
   const flat: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(message)) {
-    if (key === "type" || key === "temporary" || key === "duplicate") continue;
-    if (key === "limits" || (key === "position" && "prev" in message)) Object.assign(flat, value);
+    if (["type", "temporary", "duplicate", "more"].includes(key)) continue;
+    if (["limits", "resume", "resumable"].includes(key) || (key === "position" && "prev" in message))
+      Object.assign(flat, value);
     else flat[key] = key === "reason" ? LEFT_REASONS.indexOf(value) : value;
   }
   return flat;

@@ -4,43 +4,13 @@
  * A harness is one chat, seen from its clients' side; it knows how to connect one, and nothing of what is tested.
  */
 
-import {
-  type ChatEvent,
-  DEFAULT_LIMITS,
-  DEFAULT_ROOM,
-  DisconnectCode,
-  ErrorCode,
-  type Hello,
-  type Message,
-  PROTOCOL_VERSION,
-  type Request,
-  randomMessageId,
-  type Welcome,
-} from "@parley/chat-protocol";
+import { DEFAULT_LIMITS, DEFAULT_ROOM, DisconnectCode, PROTOCOL_VERSION, type Welcome } from "@parley/chat-protocol";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type ChatHarness, error, events, hello, join, received, reply, rest, say } from "./chat-suite-peer.ts";
+import { describeResume } from "./chat-suite-resume.ts";
+import { describeRooms } from "./chat-suite-rooms.ts";
 
-export interface Received {
-  readonly message: Message;
-  readonly correlationId: number;
-}
-
-/** One client: frames in, frames out. */
-export interface Peer {
-  send(request: Request, correlationId?: number): void;
-  /** Bytes as they are: one whole frame, perhaps of a type that doesn't exist. */
-  sendFrame(frame: Uint8Array): void;
-  /** The next message, in order; undefined once the connection has ended and everything was given. */
-  next(): Promise<Received | undefined>;
-  /** Ends the connection without a word, as a client that crashed would. */
-  vanish(): void;
-}
-
-export interface ChatHarness {
-  connect(): Promise<Peer>;
-  /** Sessions that are not over, here. */
-  sessionCount(): number;
-  close(): Promise<void>;
-}
+export { type ChatHarness, hello, type Peer, type Received } from "./chat-suite-peer.ts";
 
 /** Registers the suite with vitest under `label`; `start` gives each test a chat of its own. */
 export function describeChat(label: string, start: () => Promise<ChatHarness>): void {
@@ -221,6 +191,9 @@ export function describeChat(label: string, start: () => Promise<ChatHarness>): 
       await expect.poll(() => chat.sessionCount(), { timeout: 30_000 }).toBe(0);
     });
 
+    describeRooms(() => chat);
+    describeResume(() => chat);
+
     test("fifty come and go, and nobody is left over", async () => {
       const watcher = await join(chat, "watcher");
       const peers = await Promise.all(Array.from({ length: 50 }, (_, index) => join(chat, `n${index}`)));
@@ -234,65 +207,4 @@ export function describeChat(label: string, start: () => Promise<ChatHarness>): 
       await expect.poll(() => chat.sessionCount(), { timeout: 30_000 }).toBe(1);
     });
   });
-}
-
-export function hello(name: string): Hello {
-  return {
-    type: "hello",
-    protocolMin: PROTOCOL_VERSION,
-    protocolMax: PROTOCOL_VERSION,
-    capabilities: 0,
-    client: "chat-suite",
-    name,
-  };
-}
-
-function say(text: string): Request & { type: "send" } {
-  return { type: "send", messageId: randomMessageId(), room: DEFAULT_ROOM, text };
-}
-
-function error(code: keyof typeof ErrorCode): { type: "error"; code: number; temporary: boolean } {
-  return { type: "error", code: ErrorCode[code].code, temporary: ErrorCode[code].temporary };
-}
-
-/** A peer that has been welcomed and has seen its own JOINED. */
-async function join(chat: ChatHarness, name: string): Promise<Peer> {
-  const peer = await chat.connect();
-  peer.send(hello(name), 1);
-  const { message } = await received(peer);
-  expect(message).toMatchObject({ type: "welcome" });
-  for (;;) {
-    const { message } = await received(peer);
-    if (message.type === "joined" && message.name === name) return peer;
-  }
-}
-
-async function received(peer: Peer): Promise<Received> {
-  const next = await peer.next();
-  if (next === undefined) throw new Error("the connection ended before the message that was expected");
-  return next;
-}
-
-/** Skips what is in between. */
-async function reply(peer: Peer, correlationId: number): Promise<Message> {
-  for (;;) {
-    const next = await received(peer);
-    if (next.correlationId === correlationId) return next.message;
-  }
-}
-
-/** The next `count` events of that type, skipping all else. */
-async function events(peer: Peer, type: ChatEvent["type"], count: number): Promise<ChatEvent[]> {
-  const found: ChatEvent[] = [];
-  while (found.length < count) {
-    const { message } = await received(peer);
-    if (message.type === type) found.push(message as ChatEvent);
-  }
-  return found;
-}
-
-async function rest(peer: Peer): Promise<Received[]> {
-  const all: Received[] = [];
-  for (let next = await peer.next(); next !== undefined; next = await peer.next()) all.push(next);
-  return all;
 }

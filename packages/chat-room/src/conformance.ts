@@ -9,6 +9,7 @@
 import {
   type ChatEvent,
   decode,
+  directStream,
   encode,
   frameFrom,
   logFieldsOf,
@@ -20,7 +21,8 @@ import {
   type SessionId,
 } from "@parley/chat-protocol";
 import { afterEach, describe, expect, test } from "vitest";
-import type { LogListener, RoomLog } from "./room-log.ts";
+import { HISTORY_RETENTION } from "./room-history.ts";
+import type { Lease, LogListener, RoomLog, Roster } from "./room-log.ts";
 
 export interface LogUnderTest {
   /** A handle on the log. Called again: another handle on the same log, as another process would have it. */
@@ -130,7 +132,7 @@ export function describeRoomLog(label: string, factory: LogFactory): void {
         await Promise.all(appends);
         const events = decodeAll((await log.read(tail, 1000)).events);
         for (const who of sessions.keys()) {
-          const own = events.filter((event) => event.name === `n${who}`);
+          const own = events.filter((event) => "name" in event && event.name === `n${who}`);
           expect(own.map((event) => (event.type === "message" ? event.text : event.type))).toEqual([
             ...Array.from({ length: 40 }, (_, index) => `${index}`),
             "left",
@@ -371,7 +373,7 @@ export function describeRoomLog(label: string, factory: LogFactory): void {
             (handles[index % handles.length] as RoomLog).roster.claim({ name: "ada", sessionId: randomSessionId() }),
           ),
         );
-        expect(outcomes.filter((outcome) => outcome.claimed)).toEqual([{ claimed: true, resumed: false }]);
+        expect(outcomes.filter((outcome) => outcome.claimed)).toMatchObject([{ claimed: true, resumed: false }]);
         expect(outcomes.filter((outcome) => !outcome.claimed)).toHaveLength(19);
         expect(await log.roster.entries()).toHaveLength(1);
       });
@@ -392,8 +394,8 @@ export function describeRoomLog(label: string, factory: LogFactory): void {
       test("the same session claiming again resumes", async () => {
         const { roster } = await openLog();
         const claim = { name: "ada", sessionId: randomSessionId() };
-        expect(await roster.claim(claim)).toEqual({ claimed: true, resumed: false });
-        expect(await roster.claim(claim)).toEqual({ claimed: true, resumed: true });
+        expect(await roster.claim(claim)).toMatchObject({ claimed: true, resumed: false });
+        expect(await roster.claim(claim)).toMatchObject({ claimed: true, resumed: true });
         expect(await roster.entries()).toHaveLength(1);
       });
 
@@ -404,7 +406,7 @@ export function describeRoomLog(label: string, factory: LogFactory): void {
         await roster.release(first);
         await roster.release(first);
         expect(await roster.entries()).toEqual([]);
-        expect(await roster.claim({ name: "ADA", sessionId: randomSessionId() })).toEqual({
+        expect(await roster.claim({ name: "ADA", sessionId: randomSessionId() })).toMatchObject({
           claimed: true,
           resumed: false,
         });
@@ -419,7 +421,7 @@ export function describeRoomLog(label: string, factory: LogFactory): void {
         expect(await roster.claim(third)).toEqual({ claimed: false, reason: "SERVER_FULL" });
         expect(await roster.claim({ name: "a", sessionId: first, maxSessions: 2 })).toMatchObject({ resumed: true });
         await roster.release(first);
-        expect(await roster.claim(third)).toEqual({ claimed: true, resumed: false });
+        expect(await roster.claim(third)).toMatchObject({ claimed: true, resumed: false });
       });
 
       shared("is one for all handles", async () => {
@@ -431,6 +433,157 @@ export function describeRoomLog(label: string, factory: LogFactory): void {
         expect(await other.roster.claim({ name: "ada", sessionId: randomSessionId() })).toMatchObject({
           claimed: false,
         });
+      });
+    });
+
+    describe("history", () => {
+      test("pages back over a room's messages, newest page first, each oldest first, without joins and leaves", async () => {
+        const log = await openLog();
+        const session = randomSessionId();
+        for (let index = 0; index < 25; index++) {
+          await log.append(session, message(`${index}`));
+          await log.append(session, message("elsewhere", { room: "other" }));
+          await log.append(session, left(`n${index}`));
+        }
+        const pages: string[][] = [];
+        let before: Position | undefined;
+        for (let hasMore = true; hasMore; ) {
+          const page = await log.history("lobby", 10, before);
+          pages.push(textsOf(page.events));
+          before = logFieldsOf(page.events[0] as Uint8Array).position;
+          hasMore = page.hasMore;
+        }
+        expect(pages.map((page) => page.length)).toEqual([10, 10, 5]);
+        expect(pages.reverse().flat()).toEqual(Array.from({ length: 25 }, (_, index) => `${index}`));
+        expect(await log.history("nowhere", 10)).toEqual({ events: [], hasMore: false });
+        expect(await log.history("lobby", 10, { epoch: log.epoch + 1, seq: 1 })).toEqual({
+          events: [],
+          hasMore: false,
+        });
+      });
+
+      test("keeps a room's latest 1,000 messages, whatever its joins and leaves", async () => {
+        const log = await openLog();
+        const session = randomSessionId();
+        const first = await log.append(session, message("0"));
+        const second = await log.append(session, message("1"));
+        const appends: Promise<unknown>[] = [];
+        for (let index = 2; index <= HISTORY_RETENTION.messagesAStream; index++) {
+          appends.push(log.append(session, message(`${index}`)));
+          if (index % 2 === 0) appends.push(log.append(session, left("x")));
+        }
+        await Promise.all(appends);
+        const page = await log.history("lobby", 10_000);
+        expect(page.events).toHaveLength(HISTORY_RETENTION.messagesAStream);
+        expect(textsOf(page.events)[0]).toBe("1");
+        expect((await log.missed("lobby", first.position)).recovered).toBe(true);
+        expect((await log.missed("lobby", { ...first.position, seq: first.position.seq - 1 })).recovered).toBe(false);
+        expect((await log.missed("lobby", second.position)).events).toHaveLength(page.events.length - 1);
+      });
+
+      test("gives what a reader missed of a room or in private, and says when that is not all", async () => {
+        const log = await openLog();
+        const [ada, bo] = [randomSessionId(), randomSessionId()];
+        const { position } = await log.append(ada, message("heard"));
+        await log.append(ada, message("missed"));
+        await log.append(ada, message("elsewhere", { room: "other" }));
+        await log.append(ada, direct("psst", ada, bo));
+        expect(textsOf((await log.missed("lobby", position)).events)).toEqual(["missed"]);
+        expect(await log.missed("lobby", (await log.bounds()).tail)).toEqual({ events: [], recovered: true });
+        const inPrivate = await log.missed(directStream(bo), position);
+        expect(inPrivate.recovered).toBe(true);
+        expect(decodeAll(inPrivate.events)).toMatchObject([{ type: "direct", text: "psst", prev: 0 }]);
+        expect((await log.missed(directStream(ada), position)).events).toEqual([]);
+        const { tail } = await log.bounds();
+        expect((await log.missed("lobby", { ...position, epoch: log.epoch + 1 })).recovered).toBe(false);
+        expect((await log.missed("lobby", { ...tail, seq: tail.seq + 8 })).recovered).toBe(false);
+      });
+
+      small("says that something is forgotten when it was overwritten", async () => {
+        const log = await openLog({ small: true });
+        const first = await log.append(randomSessionId(), message("the first"));
+        await overflow(log);
+        const missed = await log.missed("lobby", first.position);
+        expect(missed.recovered).toBe(false);
+        expectUnbroken(missed.events);
+      });
+
+      shared("is one for all handles, also for one that was opened later", async () => {
+        const log = await openLog();
+        const { position } = await log.append(randomSessionId(), message("a"));
+        const other = await openLog();
+        await other.append(randomSessionId(), message("b"));
+        for (const handle of [log, other]) {
+          expect(textsOf((await handle.history("lobby", 10)).events)).toEqual(["a", "b"]);
+          expect(textsOf((await handle.missed("lobby", position)).events)).toEqual(["b"]);
+        }
+        expect(toHex(other.resumeKey)).toBe(toHex(log.resumeKey));
+        expect(log.resumeKey.some((byte) => byte !== 0)).toBe(true);
+      });
+    });
+
+    describe("rooms in the roster", () => {
+      test("let in as many people as may be, the same one twice, and the next when one leaves", async () => {
+        const { roster } = await openLog();
+        const [ada, bo, cy] = [await held(roster, "ada"), await held(roster, "bo"), await held(roster, "cy")];
+        expect(await roster.enter(ada, "kitchen", 2)).toEqual({ entered: true, wasIn: false, people: 1 });
+        expect(await roster.enter(bo, "kitchen", 2)).toEqual({ entered: true, wasIn: false, people: 2 });
+        expect(await roster.enter(bo, "kitchen", 2)).toEqual({ entered: true, wasIn: true, people: 2 });
+        expect(await roster.enter(cy, "kitchen", 2)).toEqual({ entered: false, reason: "ROOM_FULL" });
+        expect(await roster.enter(cy, "cellar", 2)).toMatchObject({ entered: true });
+        await roster.exit(ada, "kitchen");
+        expect(await roster.enter(cy, "kitchen", 2)).toMatchObject({ entered: true, people: 2 });
+        expect((await roster.entries("kitchen")).map(({ name }) => name).sort()).toEqual(["bo", "cy"]);
+        expect(await roster.count("kitchen")).toBe(2);
+        await roster.release(cy.sessionId);
+        expect(await roster.count("kitchen")).toBe(1);
+        expect(await roster.count("cellar")).toBe(0);
+      });
+
+      shared(
+        "of many sessions entering at once through several handles lets in exactly as many as may be",
+        async () => {
+          const handles = [await openLog(), await openLog()];
+          const outcomes = await Promise.all(
+            Array.from({ length: 20 }, async (_, index) => {
+              const { roster } = handles[index % 2] as RoomLog;
+              return roster.enter(await held(roster, `n${index}`), "kitchen", 4);
+            }),
+          );
+          expect(outcomes.filter(({ entered }) => entered)).toHaveLength(4);
+          expect(await (handles[1] as RoomLog).roster.count("kitchen")).toBe(4);
+        },
+      );
+
+      test("keep a session's places when it claims again; the older lease changes nothing any more", async () => {
+        const { roster } = await openLog();
+        const first = await held(roster, "ada");
+        await roster.enter(first, "kitchen");
+        const again = await roster.claim({ name: "ada", sessionId: first.sessionId });
+        expect(again).toMatchObject({ claimed: true, resumed: true, lease: first.lease + 1 });
+        const second = { sessionId: first.sessionId, lease: first.lease + 1 };
+        expect(await roster.holds(first)).toBe(false);
+        expect(await roster.holds(second)).toBe(true);
+        expect(await roster.enter(first, "cellar")).toEqual({ entered: false, reason: "NOT_HELD" });
+        await roster.exit(first, "kitchen");
+        await roster.release(first.sessionId, first.lease);
+        expect(await roster.rename(first, "eve")).toBe("NOT_HELD");
+        expect(await roster.enter(second, "kitchen")).toMatchObject({ wasIn: true });
+        expect(await roster.entries("kitchen")).toEqual([{ name: "ada", sessionId: first.sessionId }]);
+      });
+
+      test("renames in one step, folded: one's own spelling may change, another's name is taken", async () => {
+        const { roster } = await openLog();
+        const ada = await held(roster, "ada");
+        const bo = await held(roster, "bo");
+        await roster.enter(ada, "kitchen");
+        expect(await roster.rename(ada, "BO")).toBe("NAME_TAKEN");
+        expect(await roster.rename(ada, "ADA")).toBe("RENAMED");
+        expect(await roster.rename(ada, "Lovelace")).toBe("RENAMED");
+        expect(await roster.find("lovelace")).toEqual({ name: "Lovelace", sessionId: ada.sessionId });
+        expect(await roster.find("ada")).toBeUndefined();
+        expect(await roster.rename(bo, "ada")).toBe("RENAMED");
+        expect(await roster.entries("kitchen")).toEqual([{ name: "Lovelace", sessionId: ada.sessionId }]);
       });
     });
 
@@ -490,6 +643,20 @@ function left(name: string): Uint8Array {
     name,
     reason: "quit",
   });
+}
+
+function direct(text: string, senderId: SessionId, addresseeId: SessionId): Uint8Array {
+  const names = { name: "ada", to: "bo" };
+  const messageId = randomMessageId();
+  return encode({ type: "direct", ...NOT_YET_LOGGED, messageId, room: "", senderId, addresseeId, ...names, text });
+}
+
+/** A claimed name. */
+async function held(roster: Roster, name: string): Promise<Lease> {
+  const sessionId = randomSessionId();
+  const outcome = await roster.claim({ name, sessionId });
+  if (!outcome.claimed) throw new Error(`${name} could not be claimed`);
+  return { sessionId, lease: outcome.lease };
 }
 
 function decodeAll(events: readonly Uint8Array[]): ChatEvent[] {

@@ -20,6 +20,8 @@ export interface Encoding {
   events(frames: readonly Uint8Array[]): Uint8Array;
   /** True: a connection is not given the events of its own session: what it said, its joining and leaving. */
   readonly hidesOwnMessages: boolean;
+  /** Who joins a room is given so many of its latest messages first. Default none: programs ask. */
+  readonly historyOnJoin?: number;
 }
 
 /** What a session needs of its transport. None of these throws, and none calls back into the session synchronously. */
@@ -27,6 +29,8 @@ export interface Connection {
   readonly encoding: Encoding;
   /** For logs: `127.0.0.1:51234`, `pid 4711`. */
   readonly peer: string;
+  /** Bytes that were queued and not taken by the peer yet, where that is known. `Session.drained` is called when they were. */
+  readonly pendingBytes?: number;
   /** Queues bytes, which may be shared with other connections and must not be changed. */
   send(bytes: Uint8Array): void;
   /** Sends what is queued, then ends the connection. */

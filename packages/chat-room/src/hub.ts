@@ -2,7 +2,8 @@
  * The chat of one process: holds its sessions, follows the log once for all of them, and fans out what it reads.
  *
  * - Only what is read from the log is fanned out, so that everybody everywhere sees the same events in the same order.
- * - One buffer for each encoding and turn of the event loop, see `room-members.ts`.
+ * - One buffer for each room, encoding and turn of the event loop, see `room-members.ts`. A direct message is given out only
+ *   where one of its two people is connected.
  * - A hub that was overtaken by the log, or can't follow it, disconnects its sessions with LOG_LOST: they may come back
  *   and resume, and nobody is given a gap silently.
  * - `drain` ends everything in order: what the log has is acknowledged and fanned out before DISCONNECT SHUTTING_DOWN.
@@ -11,6 +12,10 @@
 import {
   DEFAULT_LIMITS,
   DEFAULT_ROOM,
+  decode,
+  directPartiesOf,
+  FrameType,
+  frameFrom,
   isOfRoom,
   type LeftReason,
   type Limits,
@@ -18,18 +23,36 @@ import {
   type MessageId,
   messageIdOf,
   type Position,
-  stringField,
+  roomOf,
+  type SessionId,
 } from "@parley/chat-protocol";
 import type { Connection } from "./connection.ts";
+import { type Expected, HubRoom } from "./hub-room.ts";
+import type { Outflow } from "./outflow.ts";
+import { DEFAULT_PRESENCE_THRESHOLD } from "./presence.ts";
 import type { Follower, RoomLog } from "./room-log.ts";
-import { type Member, RoomMembers, type TurnOfMember } from "./room-members.ts";
+import { RoomPlace } from "./room-place.ts";
 import { type Admit, Session, type SessionHost } from "./session.ts";
+
+const TYPE_OFFSET = 5;
+export const DEFAULT_MAX_ROOMS = 32;
+export const RESUME_GRACE_MS = 30_000;
 
 export interface HubOptions {
   /** Advertised in WELCOME and enforced. Default DEFAULT_LIMITS. */
   readonly limits?: Limits;
   /** The most people, in all processes that share the log. Default: no limit. */
   readonly maxSessions?: number;
+  /** The most people in one room, in all processes that share the log. Default: no limit. */
+  readonly maxPeopleInRoom?: number;
+  /** The most rooms that a session may be in. Default DEFAULT_MAX_ROOMS. */
+  readonly maxRooms?: number;
+  /** So long a session that may resume is held when its connection is lost; 0: nobody is held. Default RESUME_GRACE_MS. */
+  readonly resumeGraceMs?: number;
+  /** The same for when this process dies, and others that share the log go on. Default: `resumeGraceMs`. */
+  readonly deathGraceMs?: number;
+  /** Above so many people in a room JOINED and LEFT are counted, not told. Default DEFAULT_PRESENCE_THRESHOLD. */
+  readonly presenceThreshold?: number;
   /** Asked for in WELCOME; 0 (the default) asks for nothing. */
   readonly heartbeatMs?: number;
   /** Asked before a name is claimed. Default: everybody may come in. */
@@ -45,11 +68,6 @@ export interface HubObserver {
   fault?(error: unknown): void;
 }
 
-interface Expected {
-  readonly session: Session;
-  readonly isJoined: boolean;
-}
-
 interface Waiter {
   readonly seq: number;
   readonly resolve: () => void;
@@ -57,16 +75,26 @@ interface Waiter {
 
 export class ChatHub implements SessionHost {
   readonly log: RoomLog;
+  /** The room that everybody enters first. */
   readonly room: string = DEFAULT_ROOM;
   readonly limits: Limits;
   readonly maxSessions: number | undefined;
+  readonly maxPeopleInRoom: number | undefined;
+  readonly maxRooms: number;
+  readonly resumeGraceMs: number;
+  readonly deathGraceMs: number;
   readonly heartbeatMs: number;
   readonly admit: Admit | undefined;
-  readonly roomField: Uint8Array = stringField(this.room);
+  readonly #presenceThreshold: number;
   readonly #observer: HubObserver;
   readonly #follower: Follower;
   readonly #sessions = new Set<Session>();
-  readonly #members = new RoomMembers();
+  /** Sessions whose connection was lost and whose name is held. */
+  readonly #held = new Set<Session>();
+  /** Sessions by id, those that are held too. */
+  readonly #byId = new Map<SessionId, Session>();
+  /** Rooms in which, or on the way into which, somebody here is. */
+  readonly #rooms = new Map<string, HubRoom>();
   /** Events that set their session apart from the others when they are read from the log. */
   readonly #expected = new Map<MessageId, Expected>();
   #waiters: Waiter[] = [];
@@ -83,6 +111,11 @@ export class ChatHub implements SessionHost {
     this.log = log;
     this.limits = options.limits ?? DEFAULT_LIMITS;
     this.maxSessions = options.maxSessions;
+    this.maxPeopleInRoom = options.maxPeopleInRoom;
+    this.maxRooms = options.maxRooms ?? DEFAULT_MAX_ROOMS;
+    this.resumeGraceMs = options.resumeGraceMs ?? RESUME_GRACE_MS;
+    this.deathGraceMs = options.deathGraceMs ?? this.resumeGraceMs;
+    this.#presenceThreshold = options.presenceThreshold ?? DEFAULT_PRESENCE_THRESHOLD;
     this.heartbeatMs = options.heartbeatMs ?? 0;
     this.admit = options.admit;
     this.#observer = options.observer ?? {};
@@ -98,9 +131,21 @@ export class ChatHub implements SessionHost {
     return this.#sessions.size;
   }
 
-  /** People in the room through this hub. */
+  /** Places of people who are connected here, in all rooms. */
   get memberCount(): number {
-    return this.#members.size;
+    let count = 0;
+    for (const room of this.#rooms.values()) count += room.memberCount;
+    return count;
+  }
+
+  /** Rooms in which somebody is who is connected here. */
+  get roomCount(): number {
+    return this.#rooms.size;
+  }
+
+  /** Sessions whose connection was lost and that may still be resumed. */
+  get heldCount(): number {
+    return this.#held.size;
   }
 
   get isDraining(): boolean {
@@ -122,6 +167,9 @@ export class ChatHub implements SessionHost {
    */
   async drain(message = "the server stops"): Promise<void> {
     this.#isDraining = true;
+    const held = [...this.#held];
+    for (const session of held) session.endHold();
+    await Promise.all(held.map((session) => session.over()));
     const sessions = [...this.#sessions];
     await Promise.all(sessions.map((session) => session.settled()));
     for (const session of sessions) session.disconnect("SHUTTING_DOWN", message);
@@ -130,13 +178,36 @@ export class ChatHub implements SessionHost {
     this.#releaseWaiters(Number.POSITIVE_INFINITY);
   }
 
-  /** For sessions, see SessionHost. */
-  expectJoined(messageId: MessageId, session: Session): void {
-    this.#expected.set(messageId, { session, isJoined: true });
+  /** Tells everybody that this server will end their connections within `withinMs`: before `drain`. */
+  announceGoingAway(withinMs: number, message = "the server stops"): void {
+    for (const session of this.#sessions) session.goingAway(withinMs, message);
   }
 
-  expectOwn(messageId: MessageId, session: Session): void {
-    this.#expected.set(messageId, { session, isJoined: false });
+  /** For sessions, see SessionHost. */
+  openPlace(name: string, connection: Connection, outflow: Outflow): RoomPlace {
+    let room = this.#rooms.get(name);
+    if (room === undefined) {
+      room = new HubRoom(name, {
+        threshold: this.#presenceThreshold,
+        count: () => this.log.roster.count(name),
+        fault: (error) => this.fault(error),
+      });
+      this.#rooms.set(name, room);
+    }
+    room.openPlaces++;
+    return new RoomPlace(room, connection.encoding, outflow);
+  }
+
+  closePlace(place: RoomPlace): void {
+    const { room } = place;
+    room.remove(place);
+    if (--room.openPlaces > 0) return;
+    room.presence.close();
+    this.#rooms.delete(room.name);
+  }
+
+  expect(messageId: MessageId, expected: Expected): void {
+    this.#expected.set(messageId, expected);
   }
 
   unexpect(messageId: MessageId): void {
@@ -149,16 +220,22 @@ export class ChatHub implements SessionHost {
     return new Promise((resolve) => this.#waiters.push({ seq: position.seq, resolve }));
   }
 
-  removeMember(session: Session): void {
-    this.#members.remove(session);
+  joined(session: Session): void {
+    const older = this.#byId.get(session.id);
+    this.#byId.set(session.id, session);
+    if (older !== undefined && older !== session) older.replaced();
+    this.#observer.joined?.(session);
   }
 
-  joined(session: Session): void {
-    this.#observer.joined?.(session);
+  held(session: Session): void {
+    this.#sessions.delete(session);
+    this.#held.add(session);
   }
 
   left(session: Session, reason: LeftReason | undefined): void {
     this.#sessions.delete(session);
+    this.#held.delete(session);
+    if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
     if (reason !== undefined) this.#observer.left?.(session, reason);
   }
 
@@ -167,32 +244,48 @@ export class ChatHub implements SessionHost {
   }
 
   #events(events: readonly Uint8Array[], last: Position): void {
-    const inRoom = events.filter((event) => isOfRoom(event, this.roomField));
-    const apart = this.#expected.size > 0 ? this.#membersApart(inRoom) : new Map<Member, TurnOfMember>();
-    if (inRoom.length > 0) this.#members.deliver(inRoom, apart);
+    // Most often all of a turn is of one room.
+    let room: HubRoom | undefined;
+    const inTurn = new Set<HubRoom>();
+    for (const event of events) {
+      const type = event[TYPE_OFFSET];
+      const expected = this.#expected.size > 0 ? this.#takeExpected(event) : undefined;
+      if (type === FrameType.direct) this.#direct(event);
+      else if (type === FrameType.takeover) this.#takeOver(event, expected);
+      else {
+        if (room === undefined || !isOfRoom(event, room.field)) room = this.#rooms.get(roomOf(event));
+        if (room === undefined) continue;
+        inTurn.add(room);
+        room.take(event, expected);
+      }
+    }
+    for (const each of inTurn) each.deliver();
     this.#releaseWaiters(last.seq);
   }
 
-  /** Finds the expected events, and welcomes those who joined by one. */
-  #membersApart(events: readonly Uint8Array[]): Map<Member, TurnOfMember> {
-    const apart = new Map<Member, TurnOfMember>();
-    for (let index = 0; index < events.length; index++) {
-      const event = events[index] as Uint8Array;
-      const messageId = messageIdOf(event);
-      const expected = this.#expected.get(messageId);
-      if (expected === undefined) continue;
-      this.#expected.delete(messageId);
-      const { session, isJoined } = expected;
-      const known = apart.get(session);
-      if (!isJoined) {
-        if (known === undefined) apart.set(session, { from: 0, own: [index] });
-        else known.own.push(index);
-      } else if (session.welcome(logFieldsOf(event).position)) {
-        this.#members.add(session);
-        apart.set(session, { from: index, own: [index] });
-      }
+  #takeExpected(event: Uint8Array): Expected | undefined {
+    const messageId = messageIdOf(event);
+    const expected = this.#expected.get(messageId);
+    if (expected !== undefined) this.#expected.delete(messageId);
+    return expected;
+  }
+
+  #direct(event: Uint8Array): void {
+    const { senderId, addresseeId } = directPartiesOf(event);
+    this.#byId.get(addresseeId)?.direct(event, addresseeId === senderId);
+    if (senderId !== addresseeId) this.#byId.get(senderId)?.direct(event, true);
+  }
+
+  #takeOver(event: Uint8Array, expected: Expected | undefined): void {
+    if (expected?.kind === "takeover") {
+      if (!expected.onRead(logFieldsOf(event).position)) return;
+      for (const place of expected.places) place.room.admit(place);
+      return;
     }
-    return apart;
+    const message = decode(frameFrom(event));
+    if (message.type !== "takeover") return;
+    const session = this.#byId.get(message.sessionId);
+    if (session !== undefined && session.lease < message.lease) session.replaced();
   }
 
   #lost(from: Position): void {

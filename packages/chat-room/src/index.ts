@@ -4,15 +4,22 @@ export { ChatHub, type HubObserver, type HubOptions } from "./hub.ts";
 export type { Refusal } from "./membership.ts";
 export { MemoryRoomLog, type MemoryRoomLogOptions } from "./memory-room-log.ts";
 export { MessageIdIndex, type RememberedMessage } from "./message-id-index.ts";
-export { foldName, type NameOutcome, normalizeName } from "./names.ts";
+export { foldName, type NameOutcome, normalizeName, normalizeRoomName } from "./names.ts";
+export { HISTORY_RETENTION, type HistoryRetention, type Kept, type KeptPage, RoomHistory } from "./room-history.ts";
 export {
   type Appended,
   type ClaimOutcome,
+  type EnterOutcome,
   type Follower,
+  HISTORY_PAGE_BYTES,
+  type HistoryPage,
+  type Lease,
   type LogListener,
   MESSAGE_ID_MEMORY,
+  type Missed,
   type NameClaim,
   type Page,
+  type RenameOutcome,
   type RoomLog,
   RoomLogError,
   type RoomLogErrorCode,

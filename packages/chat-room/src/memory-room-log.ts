@@ -1,7 +1,8 @@
 /**
  * The RoomLog of one process: what the default socket server and most tests use.
  *
- * - Keeps the latest events, bounded in number and in bytes; the rest is gone, and readers are told.
+ * - Keeps the latest events, bounded in number and in bytes; the rest is gone, and readers are told. History is kept apart, so
+ *   that one busy room leaves the others theirs.
  * - `seq` counts from 1 without skipping; the epoch is the time at which the log was made, so that a position from before a
  *   restart is known to be of another log.
  * - Followers are served in one `setImmediate` a turn, however much was appended in it.
@@ -10,28 +11,44 @@
 
 import {
   assertEventFrame,
+  isMessageFrame,
   isOfRoom,
   type Position,
   patchEvent,
   roomOf,
   type SessionId,
+  streamOf,
   stringField,
 } from "@parley/chat-protocol";
 import { MemoryRoster } from "./memory-roster.ts";
 import { MessageIdIndex } from "./message-id-index.ts";
-import { type Appended, type Follower, type LogListener, type Page, type RoomLog, RoomLogError } from "./room-log.ts";
+import { HISTORY_RETENTION, type HistoryRetention, RoomHistory } from "./room-history.ts";
+import {
+  type Appended,
+  type Follower,
+  HISTORY_PAGE_BYTES,
+  type HistoryPage,
+  type LogListener,
+  type Missed,
+  type Page,
+  type RoomLog,
+  RoomLogError,
+} from "./room-log.ts";
 
 export interface MemoryRoomLogOptions {
   /** The most events that are kept. Default 65,536. */
   readonly maxEvents?: number;
   /** The most bytes of events that are kept. Default 16 MiB. */
   readonly maxBytes?: number;
+  /** Default HISTORY_RETENTION. */
+  readonly history?: HistoryRetention;
 }
 
 const DEFAULT_MAX_EVENTS = 65_536;
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 /** Dropped events are cut off the array when there are this many, and more of them than kept ones: amortized O(1). */
 const COMPACT_AFTER = 1024;
+const RESUME_KEY_BYTES = 32;
 
 /** The events themselves, which all handles share. */
 class MemoryStore {
@@ -41,7 +58,8 @@ class MemoryStore {
   readonly #maxEvents: number;
   readonly #maxBytes: number;
   readonly #messageIds = new MessageIdIndex();
-  readonly #latestOfRoom = new Map<string, number>();
+  readonly resumeKey: Uint8Array = crypto.getRandomValues(new Uint8Array(RESUME_KEY_BYTES));
+  readonly #history: RoomHistory<Uint8Array>;
   /** The room of the latest event: most often that of the next one too, which then needn't be decoded. */
   #room = { name: "", field: stringField("") };
   #events: (Uint8Array | undefined)[] = [];
@@ -55,6 +73,7 @@ class MemoryStore {
   constructor(options: MemoryRoomLogOptions) {
     this.#maxEvents = options.maxEvents ?? DEFAULT_MAX_EVENTS;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    this.#history = new RoomHistory(options.history ?? HISTORY_RETENTION);
   }
 
   get tail(): Position {
@@ -81,10 +100,11 @@ class MemoryStore {
     }
     const room = this.#room.name;
     const position = { epoch: this.epoch, seq: this.#tailSeq + 1 };
-    patchEvent(frame, 0, { position, prev: this.#latestOfRoom.get(room) ?? 0, timeMs });
+    patchEvent(frame, 0, { position, prev: this.#history.lastSeqOf(room), timeMs });
     this.#tailSeq = position.seq;
     this.#latestTimeMs = timeMs;
-    this.#latestOfRoom.set(room, position.seq);
+    const stream = isMessageFrame(frame) ? room : streamOf(frame);
+    if (stream !== undefined) this.#history.add(stream, position.seq, frame.length, frame);
     this.#messageIds.rememberIdOf(frame, { position, timeMs });
     this.#keep(frame);
     this.flushSoon();
@@ -110,6 +130,19 @@ class MemoryStore {
     const from = this.#first + (fromSeq - this.#oldestSeq);
     const events = this.#events.slice(from, from + Math.max(0, maxEvents)) as Uint8Array[];
     return { events, next: { epoch: this.epoch, seq: fromSeq + events.length }, recovered };
+  }
+
+  history(room: string, maxEvents: number, before: Position | undefined): HistoryPage {
+    if (before !== undefined && before.epoch !== this.epoch) return { events: [], hasMore: false };
+    const beforeSeq = before?.seq ?? this.#tailSeq + 1;
+    const { items, hasMore } = this.#history.before(room, beforeSeq, maxEvents, HISTORY_PAGE_BYTES);
+    return { events: items, hasMore };
+  }
+
+  missed(stream: string, after: Position): Missed {
+    const isOfThisLog = after.epoch === this.epoch && after.seq <= this.#tailSeq;
+    const { items, isWhole } = this.#history.since(stream, isOfThisLog ? after.seq : 0);
+    return { events: items, recovered: isOfThisLog && isWhole };
   }
 
   flushSoon(): void {
@@ -177,6 +210,20 @@ export class MemoryRoomLog implements RoomLog {
 
   get roster(): MemoryRoster {
     return this.#store.roster;
+  }
+
+  get resumeKey(): Uint8Array {
+    return this.#store.resumeKey;
+  }
+
+  async history(room: string, maxEvents: number, before?: Position): Promise<HistoryPage> {
+    this.#assertOpen();
+    return this.#store.history(room, maxEvents, before);
+  }
+
+  async missed(stream: string, after: Position): Promise<Missed> {
+    this.#assertOpen();
+    return this.#store.missed(stream, after);
   }
 
   async append(_sessionId: SessionId, frame: Uint8Array): Promise<Appended> {

@@ -39,6 +39,17 @@ export function normalizeName(raw: string, maxBytes: number = DEFAULT_LIMITS.max
   return { valid: true, name };
 }
 
+/** `raw` as the name of a room, or why it can't be one. Rooms are the same when this gives the same string. */
+export function normalizeRoomName(
+  raw: string,
+  maxBytes: number = DEFAULT_LIMITS.maxRoomNameBytes,
+): { readonly valid: true; readonly name: string } | { readonly valid: false; readonly message: string } {
+  const outcome = normalizeName(raw, maxBytes);
+  return outcome.valid
+    ? outcome
+    : { valid: false, message: outcome.message.replace(/\b(the|a) name\b/, "$1 room's name") };
+}
+
 /** What is compared when names must be unique. Folding twice changes nothing. */
 export function foldName(name: string): string {
   return name.normalize("NFKC").replace(INVISIBLE, "").toUpperCase().toLowerCase().normalize("NFKC");

@@ -7,11 +7,14 @@
  * - Where an encoding hides a session's own events, a member with events in this turn gets a buffer of its own.
  */
 
+import type { Reply } from "@parley/chat-protocol";
 import { concatenate } from "./binary-encoding.ts";
-import type { Connection, Encoding } from "./connection.ts";
+import type { Encoding } from "./connection.ts";
 
 export interface Member {
-  readonly connection: Connection;
+  readonly encoding: Encoding;
+  /** Gives it bytes of its encoding. */
+  deliver(bytes: Uint8Array): void;
   /** Where the member stands in the room's array; only the room changes it. -1: in no room. */
   memberIndex: number;
 }
@@ -22,6 +25,8 @@ export interface TurnOfMember {
   from: number;
   /** Indexes of its own events, ascending. */
   readonly own: number[];
+  /** The index behind its LEFT. Undefined: it stays. */
+  until?: number;
 }
 
 export class RoomMembers {
@@ -48,19 +53,30 @@ export class RoomMembers {
     member.memberIndex = -1;
   }
 
+  /** Gives `reply` to every member but `except`. */
+  push(except: Member, reply: Reply): void {
+    const encoded = new Map<Encoding, Uint8Array>();
+    for (const member of this.#members) {
+      if (member === except) continue;
+      const bytes = encoded.get(member.encoding) ?? member.encoding.reply(reply, 0);
+      encoded.set(member.encoding, bytes);
+      if (bytes.length > 0) member.deliver(bytes);
+    }
+  }
+
   /** Gives `events` to every member; `apart` has those who don't get all of them. */
   deliver(events: readonly Uint8Array[], apart: ReadonlyMap<Member, TurnOfMember>): void {
     const turns = new Map<Encoding, EncodedTurn>();
     let turn: EncodedTurn | undefined;
     for (const member of this.#members) {
-      const { connection } = member;
-      if (turn === undefined || turn.encoding !== connection.encoding) {
-        turn = turns.get(connection.encoding) ?? new EncodedTurn(connection.encoding, events);
-        turns.set(connection.encoding, turn);
+      const { encoding } = member;
+      if (turn === undefined || turn.encoding !== encoding) {
+        turn = turns.get(encoding) ?? new EncodedTurn(encoding, events);
+        turns.set(encoding, turn);
       }
       const own = apart.size > 0 ? apart.get(member) : undefined;
       const bytes = own === undefined ? turn.whole : turn.part(own);
-      if (bytes.length > 0) connection.send(bytes);
+      if (bytes.length > 0) member.deliver(bytes);
     }
   }
 }
@@ -87,11 +103,12 @@ class EncodedTurn {
 
   part(turn: TurnOfMember): Uint8Array {
     const hidesSome = this.encoding.hidesOwnMessages && turn.own.length > 0;
-    if (turn.from === 0 && !hidesSome) return this.whole;
+    const { from, until = this.#events.length } = turn;
+    if (from === 0 && until === this.#events.length && !hidesSome) return this.whole;
     this.#parts ??= this.#events.map((event) => this.encoding.events([event]));
-    if (!hidesSome) return this.#fromJoined(this.#parts, turn.from);
-    const own = new Set(turn.own);
-    return concatenate(this.#parts.filter((_, index) => index >= turn.from && !own.has(index)));
+    if (!hidesSome && until === this.#events.length) return this.#fromJoined(this.#parts, from);
+    const hidden = new Set(hidesSome ? turn.own : []);
+    return concatenate(this.#parts.filter((_, index) => index >= from && index < until && !hidden.has(index)));
   }
 
   #fromJoined(parts: readonly Uint8Array[], from: number): Uint8Array {

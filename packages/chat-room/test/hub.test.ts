@@ -79,7 +79,11 @@ const lineEncoding: Encoding = {
     new TextEncoder().encode(
       frames
         .map((frame) => decode(frameFrom(frame)) as ChatEvent)
-        .map((event) => (event.type === "message" ? `${event.name}:${event.text};` : `${event.type} ${event.name};`))
+        .map((event) =>
+          event.type === "message"
+            ? `${event.name}:${event.text};`
+            : `${event.type} ${"name" in event ? event.name : ""};`,
+        )
         .join(""),
     ),
 };

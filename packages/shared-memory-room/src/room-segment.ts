@@ -1,11 +1,13 @@
-/** What a room's segment holds: the log of its events and the roster of its names. */
+/** What a room's segment holds: the log of its events, the roster of its names, and who is in which room. */
 
 import { formatLog, logRegionSizeBytes, type SegmentSpec } from "shared-memory-ringbuffer";
+import { formatPlaces, PLACES_A_NAME, placesRegionSizeBytes } from "./places-table.ts";
 import { DEFAULT_ROSTER_SLOTS, rosterRegionSizeBytes } from "./roster-layout.ts";
 import { formatRoster } from "./roster-table.ts";
 
 export const LOG_OBJECT = "log";
 export const ROSTER_OBJECT = "roster";
+export const PLACES_OBJECT = "places";
 
 /** Some 30,000 messages of usual length. */
 export const DEFAULT_LOG_CAPACITY_BYTES: number = 4 * 1024 * 1024;
@@ -28,6 +30,11 @@ export function roomSegmentSpec(options: RoomSegmentOptions = {}): SegmentSpec {
         format: (region) => formatLog(region),
       },
       [ROSTER_OBJECT]: { kind: "region", sizeBytes: rosterRegionSizeBytes(rosterSlots), format: formatRoster },
+      [PLACES_OBJECT]: {
+        kind: "region",
+        sizeBytes: placesRegionSizeBytes(PLACES_A_NAME * rosterSlots),
+        format: formatPlaces,
+      },
     },
   };
 }

@@ -16,13 +16,19 @@ import {
   DIGEST_BYTES,
   DIGEST_OFFSET,
   FORMAT_OFFSET,
+  GRACE_MS_OFFSET,
+  HELD_UNTIL_OFFSET,
   KEEP_MARK_OFFSET,
+  LEASE_OFFSET,
   MAX_NAME_BYTES,
   NAME_BYTES_OFFSET,
   NAME_OFFSET,
+  NO_PARTICIPANT,
   PARTICIPANT_GENERATION_OFFSET,
   PARTICIPANT_SLOT_OFFSET,
   READ_MARK_OFFSET,
+  RESUME_KEY_BYTES,
+  RESUME_KEY_OFFSET,
   ROSTER_FORMAT,
   ROSTER_HEADER_BYTES,
   ROSTER_SLOT_BYTES,
@@ -35,6 +41,7 @@ import {
   STATE_OFFSET,
 } from "./roster-layout.ts";
 
+const I64_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -49,6 +56,10 @@ export interface HeldName {
   /** 32 hexadecimal digits. */
   readonly sessionId: string;
   readonly name: string;
+  /** Counts the session's claims. */
+  readonly lease: number;
+  /** So long the name is held after its participant died. */
+  readonly graceMs: number;
 }
 
 /** Failpoints of this file, in the order of their stores. */
@@ -58,6 +69,8 @@ export const ROSTER_FAILPOINTS: readonly string[] = ["roster:begin", "roster:fil
 export function formatRoster(region: Region): void {
   const { memory, offsetBytes, sizeBytes } = region;
   memory.bytes.fill(0, offsetBytes, offsetBytes + sizeBytes);
+  const key = crypto.getRandomValues(new Uint8Array(RESUME_KEY_BYTES));
+  memory.bytes.set(key, offsetBytes + RESUME_KEY_OFFSET);
   const words = memory.i32;
   words[(offsetBytes + SLOTS_OFFSET) >>> 2] = Math.floor((sizeBytes - ROSTER_HEADER_BYTES) / ROSTER_SLOT_BYTES);
   Atomics.store(words, (offsetBytes + FORMAT_OFFSET) >>> 2, ROSTER_FORMAT);
@@ -107,7 +120,13 @@ export class RosterTable {
       throw this.#corrupt(slot, "the name is not UTF-8");
     }
     const sessionId = bytes.slice(start + SESSION_ID_OFFSET, start + SESSION_ID_OFFSET + SESSION_ID_BYTES);
-    return { participant: this.participantOf(slot), sessionId: Buffer.from(sessionId).toString("hex"), name };
+    return {
+      participant: this.participantOf(slot),
+      sessionId: Buffer.from(sessionId).toString("hex"),
+      name,
+      lease: this.#word(slot, LEASE_OFFSET) >>> 0,
+      graceMs: this.#word(slot, GRACE_MS_OFFSET) >>> 0,
+    };
   }
 
   /** Whose a held slot is: all that the search for the dead needs of it. */
@@ -116,6 +135,32 @@ export class RosterTable {
       slot: this.#word(slot, PARTICIPANT_SLOT_OFFSET),
       generation: this.#word(slot, PARTICIPANT_GENERATION_OFFSET),
     };
+  }
+
+  /** Whether the participant died, so that the name only waits for the end of its grace. */
+  isOrphaned(slot: number): boolean {
+    return this.#word(slot, PARTICIPANT_SLOT_OFFSET) === NO_PARTICIPANT;
+  }
+
+  /** When the grace of an orphaned name is over, in ms of Unix time. */
+  heldUntilMs(slot: number): number {
+    return Number(Atomics.load(this.#region.memory.i64, (this.#start(slot) + HELD_UNTIL_OFFSET) / I64_BYTES));
+  }
+
+  /** Takes a name from its dead participant: it is held until its grace is over. */
+  orphan(slot: number, nowMs: number): void {
+    const { i32, i64 } = this.#region.memory;
+    const start = this.#start(slot);
+    const untilMs = nowMs + (this.#word(slot, GRACE_MS_OFFSET) >>> 0);
+    Atomics.store(i64, (start + HELD_UNTIL_OFFSET) / I64_BYTES, BigInt(untilMs));
+    // Only now: whoever dies in between leaves it to the dead one, and it is begun again.
+    Atomics.store(i32, (start + PARTICIPANT_SLOT_OFFSET) >>> 2, NO_PARTICIPANT);
+  }
+
+  /** The key of the resume tokens. */
+  get resumeKey(): Uint8Array {
+    const start = this.#region.offsetBytes + RESUME_KEY_OFFSET;
+    return this.#region.memory.bytes.slice(start, start + RESUME_KEY_BYTES);
   }
 
   /** Which of the `held` slots belongs to the session. */
@@ -139,6 +184,8 @@ export class RosterTable {
       i32[(start + PARTICIPANT_SLOT_OFFSET) >>> 2] = entry.participant.slot;
       i32[(start + PARTICIPANT_GENERATION_OFFSET) >>> 2] = entry.participant.generation;
       i32[(start + NAME_BYTES_OFFSET) >>> 2] = name.length;
+      i32[(start + LEASE_OFFSET) >>> 2] = entry.lease;
+      i32[(start + GRACE_MS_OFFSET) >>> 2] = entry.graceMs;
       bytes.set(Buffer.from(entry.sessionId, "hex"), start + SESSION_ID_OFFSET);
       bytes.set(digestOf(entry.name), start + DIGEST_OFFSET);
       bytes.set(name, start + NAME_OFFSET);
@@ -192,7 +239,7 @@ export class RosterTable {
   }
 
   #markIndex(offset: number): number {
-    return (this.#region.offsetBytes + offset) / BigInt64Array.BYTES_PER_ELEMENT;
+    return (this.#region.offsetBytes + offset) / I64_BYTES;
   }
 
   #start(slot: number): number {

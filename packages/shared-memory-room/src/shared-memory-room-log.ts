@@ -21,7 +21,10 @@ import {
 import {
   type Appended,
   type Follower,
+  HISTORY_PAGE_BYTES,
+  type HistoryPage,
   type LogListener,
+  type Missed,
   type Page,
   type RoomLog,
   RoomLogError,
@@ -37,7 +40,8 @@ import { Followers } from "./followers.ts";
 import { KnownEvents } from "./known-events.ts";
 import { LockedTurns } from "./locked-turns.ts";
 import { assertLogEvent } from "./log-follower.ts";
-import { LOG_OBJECT, ROSTER_OBJECT } from "./room-segment.ts";
+import { PlacesTable } from "./places-table.ts";
+import { LOG_OBJECT, PLACES_OBJECT, ROSTER_OBJECT } from "./room-segment.ts";
 import { RosterTable } from "./roster-table.ts";
 import { SharedRoster } from "./shared-roster.ts";
 import type { OnTrace } from "./trace.ts";
@@ -105,6 +109,7 @@ export class SharedMemoryRoomLog implements RoomLog {
     this.roster = new SharedRoster({
       turns: this.#turns,
       table: this.#table,
+      places: new PlacesTable(segment.region(PLACES_OBJECT, "region")),
       me: segment.me,
       isAlive: ({ slot, generation }) => segment.isParticipantAlive(slot, generation),
       walk: (onEvent) => this.#walk(onEvent),
@@ -149,6 +154,10 @@ export class SharedMemoryRoomLog implements RoomLog {
     this.#table.raiseReadMark(seq);
   }
 
+  get resumeKey(): Uint8Array {
+    return this.#table.resumeKey;
+  }
+
   /** Keeps what is up to `seq` until a reader has shown it, even when nobody is left. */
   keepUntilRead(seq: number): void {
     this.#table.raiseKeepMark(seq);
@@ -178,7 +187,8 @@ export class SharedMemoryRoomLog implements RoomLog {
     const messageId = messageIdOf(frame);
     const first = this.#known.find(messageId, timeMs);
     if (first !== undefined) return { position: first.position, timeMs: first.timeMs, duplicate: true };
-    const prev = this.#known.lastSeqOf(roomOf(frame));
+    const room = roomOf(frame);
+    const prev = room === "" ? 0 : this.#known.lastSeqOf(room);
     const seq = log.append(frame.length, (bytes, offset, position) => {
       patchEvent(frame, 0, { position: { epoch: this.epoch, seq: position }, prev, timeMs });
       bytes.set(frame, offset);
@@ -214,6 +224,43 @@ export class SharedMemoryRoomLog implements RoomLog {
     return { events, next: { epoch: this.epoch, seq: reader.position }, recovered };
   }
 
+  async history(room: string, maxEvents: number, before?: Position): Promise<HistoryPage> {
+    this.#assertUsable();
+    if (before !== undefined && before.epoch !== this.epoch) return { events: [], hasMore: false };
+    this.#catchUp();
+    const beforeSeq = before?.seq ?? this.#knownSeq + 1;
+    const { items, hasMore } = this.#known.history.before(room, beforeSeq, maxEvents, HISTORY_PAGE_BYTES);
+    const { events, isWhole } = this.#eventsAt(items);
+    return { events, hasMore: hasMore && isWhole && this.#log.isRetained(items[0] ?? 0) };
+  }
+
+  async missed(stream: string, after: Position): Promise<Missed> {
+    this.#assertUsable();
+    this.#catchUp();
+    const isOfThisLog = after.epoch === this.epoch && after.seq <= this.#knownSeq;
+    const kept = this.#known.history.since(stream, isOfThisLog ? after.seq : 0);
+    const { events, isWhole } = this.#eventsAt(kept.items);
+    return { events, recovered: isOfThisLog && kept.isWhole && isWhole };
+  }
+
+  /** The events whose records begin at `positions`, as far as they weren't overwritten. */
+  #eventsAt(positions: readonly number[]): { readonly events: readonly Uint8Array[]; readonly isWhole: boolean } {
+    const events: Uint8Array[] = [];
+    for (const position of positions) {
+      if (!this.#log.isRetained(position)) continue;
+      const before = events.length;
+      const { outcome } = this.#log.reader(position).read(
+        (bytes, seq) => {
+          assertLogEvent(bytes, seq);
+          events.push(bytes.slice());
+        },
+        { maxRecords: 1 },
+      );
+      if (outcome !== "records") events.length = before;
+    }
+    return { events, isWhole: events.length === positions.length };
+  }
+
   follow(after: Position, listener: LogListener): Follower {
     this.#assertUsable();
     this.#followsAfter = Math.min(this.#followsAfter, after.seq);
@@ -237,12 +284,14 @@ export class SharedMemoryRoomLog implements RoomLog {
     if (this.#knownSeq === tail) return;
     // A new cursor each time, because the last one knows nothing of what this process appended itself.
     const reader = this.#log.reader(this.#knownSeq === 0 ? "oldest" : this.#knownSeq);
+    this.#known.continueAfter(reader.position, reader.position !== this.#knownSeq);
     while (reader.position < tail) {
-      // Overtaken: what was lost was known by no one for long, and what comes after it is read on.
-      reader.read((bytes, position) => {
+      const { outcome } = reader.read((bytes, position) => {
         assertLogEvent(bytes, position);
         this.#known.add(bytes);
       });
+      // Overtaken: what was lost is in nobody's history any more, and what comes after it is read on.
+      if (outcome === "lapped" || outcome === "invalid") this.#known.continueAfter(reader.position, true);
     }
     this.#knownSeq = reader.position;
   }

@@ -53,7 +53,8 @@ export async function transportOver(
   log: SharedMemoryRoomLog,
   handlers: TransportHandlers,
 ): Promise<SharedMemoryTransport> {
-  const hub = await ChatHub.start(log);
+  // A process that died has taken its sessions with it: there is nobody to resume them.
+  const hub = await ChatHub.start(log, { deathGraceMs: 0 });
   const decoder = new FrameDecoder();
   let outgoing: Uint8Array[] = [];
   let isDelivering = false;
@@ -100,8 +101,9 @@ export async function transportOver(
     close: async () => {
       isOver = true;
       session.closed();
+      // Draining ends the wait for a resume: with this process's session its client is gone.
       const timeout = new AbortController();
-      const left = session.over().then(() => hub.drain());
+      const left = hub.drain().then(() => session.over());
       await Promise.race([left, delay(LEAVE_TIMEOUT_MS, undefined, { signal: timeout.signal })]);
       timeout.abort();
     },

@@ -48,6 +48,7 @@ describeChat("over shared memory", async () => {
   };
   return {
     connect,
+    holdsLost: false,
     sessionCount: () => open.size,
     close: async () => {
       await Promise.all([...open].map((close) => close()));

@@ -22,11 +22,13 @@ test("holds as many names as it has slots, and a freed slot is used again", () =
   expect(table.slots).toBe(SLOTS);
   const sessions = Array.from({ length: SLOTS }, () => randomSessionId());
   for (const [index, sessionId] of sessions.entries()) {
-    expect(table.add({ participant: me, sessionId, name: `n${index}` })).toBe(true);
+    expect(table.add({ participant: me, lease: 1, graceMs: 0, sessionId, name: `n${index}` })).toBe(true);
   }
-  expect(table.add({ participant: me, sessionId: randomSessionId(), name: "too many" })).toBe(false);
+  expect(table.add({ participant: me, lease: 1, graceMs: 0, sessionId: randomSessionId(), name: "too many" })).toBe(
+    false,
+  );
   table.free(table.slotOfSession(table.heldSlots(), sessions[1] as string) as number);
-  expect(table.add({ participant: me, sessionId: randomSessionId(), name: "Straße" })).toBe(true);
+  expect(table.add({ participant: me, lease: 1, graceMs: 0, sessionId: randomSessionId(), name: "Straße" })).toBe(true);
   expect(table.heldSlots().map((slot) => table.read(slot).name)).toEqual(["n0", "Straße", "n2", "n3"]);
 });
 
@@ -34,11 +36,11 @@ test("finds a name however it is written, and gives back what was stored", () =>
   const table = newTable();
   const sessionId = randomSessionId();
   const name = "ﷺ Straße 🙂";
-  table.add({ participant: me, sessionId, name });
+  table.add({ participant: me, lease: 1, graceMs: 0, sessionId, name });
   const held = table.heldSlots();
   expect(table.slotOfName(held, name.toUpperCase())).toBe(0);
   expect(table.slotOfName(held, "somebody else")).toBeUndefined();
-  expect(table.read(0)).toEqual({ participant: me, sessionId, name });
+  expect(table.read(0)).toEqual({ participant: me, lease: 1, graceMs: 0, sessionId, name });
 });
 
 test("takes names up to its limit in bytes", () => {
@@ -59,7 +61,7 @@ test("a table that no participant could have left is corrupt, never a crash", ()
   const region = newRegion();
   expect(() => new RosterTable(region)).toThrow("no roster of this version");
   const table = newTable(region);
-  table.add({ participant: me, sessionId: randomSessionId(), name: "ada" });
+  table.add({ participant: me, lease: 1, graceMs: 0, sessionId: randomSessionId(), name: "ada" });
   const slotStart = ROSTER_HEADER_BYTES >>> 2;
   region.memory.i32[slotStart + (NAME_BYTES_OFFSET >>> 2)] = -1;
   expect(() => table.read(0)).toThrow("nameBytes=4294967295");
