@@ -23,6 +23,7 @@ import {
   offsetOf,
   openMpscRing,
   padDeadClaim,
+  stateIndex,
 } from "./mpsc-words.ts";
 import {
   MPSC_COMMITTED,
@@ -327,7 +328,8 @@ export class MpscConsumer {
     }
     if (nowMs - this.#claimSinceMs < CLAIM_SLICE_MS) return false;
     this.#claimSinceMs = nowMs;
-    return padDeadClaim(this.#words, position, this.#options.claims);
+    const state = Atomics.load(this.#words.i32, stateIndex(this.#words, position));
+    return state >= 0 || padDeadClaim(this.#words, position, state, this.#options.claims);
   }
 
   #refreshTail(): void {

@@ -27,6 +27,7 @@ import {
   openMpscRing,
   padDeadClaim,
   pair,
+  stateIndex,
 } from "./mpsc-words.ts";
 import {
   MPSC_CLAIMED,
@@ -366,8 +367,12 @@ export class MpscProducer {
     const head = loadPosition(words, words.head);
     const tail = loadPosition(words, words.tail);
     if (head === tail) return;
-    if (Atomics.load(words.i32, (offsetOf(words, head) >>> 2) + 1) >= 0) return;
-    if (padDeadClaim(words, head, this.#options.claims)) this.#notify();
+    const state = Atomics.load(words.i32, stateIndex(words, head));
+    if (state >= 0) return;
+    // The consumer may have gone on before the state was read, and the word be another record's payload by then. If the
+    // head still stands there afterwards, it stood there all the time.
+    if (loadPosition(words, words.head) !== head) return;
+    if (padDeadClaim(words, head, state, this.#options.claims)) this.#notify();
   }
 
   #refuseClaim(offset: number): never {

@@ -233,20 +233,25 @@ export function claimerOf(state: number): { readonly slot: number; readonly gene
 }
 
 /**
- * Turns the claim at `position` into padding if its claimer is certainly dead. True: there is no such claim any more. A
- * compare-and-swap on exactly the dead claim's word, so of many survivors one does it, and a claim that was committed in
- * between stays committed.
+ * Turns the claim at `position`, whose state word was `state`, into padding if its claimer is certainly dead. True: there is
+ * no such claim any more. A compare-and-swap on exactly the dead claim's word, so of many survivors one does it, and a
+ * claim that was committed in between stays committed.
+ *
+ * The caller must know that a record begins at `position` and that `state` was read while it did: anywhere else the word
+ * may be payload, which would name nobody and so look dead.
  */
-export function padDeadClaim(words: MpscWords, position: number, claims: Claims): boolean {
-  const index = (offsetOf(words, position) >>> 2) + SECOND;
-  const state = Atomics.load(words.i32, index);
-  if (state >= 0) return true;
+export function padDeadClaim(words: MpscWords, position: number, state: number, claims: Claims): boolean {
   const { slot, generation } = claimerOf(state);
   if (!claims.isOwnerDead(slot, generation)) return false;
   failpoint("mpsc-pad:begin");
-  Atomics.compareExchange(words.i32, index, state, MPSC_PADDING);
+  Atomics.compareExchange(words.i32, stateIndex(words, position), state, MPSC_PADDING);
   failpoint("mpsc-pad:padded");
   return true;
+}
+
+/** Index in `i32` of the state word of the record that begins at `position`. */
+export function stateIndex(words: MpscWords, position: number): number {
+  return (offsetOf(words, position) >>> 2) + SECOND;
 }
 
 /** How claims are signed, and whether a signer is dead: the segment's business. */
