@@ -95,6 +95,13 @@ describe("kill -9 of a producer", () => {
     };
     const doomed = startTask(segment, PRODUCE, point);
     const isRoomPoint = point.startsWith("mpsc-room");
+    if (point.startsWith("mpsc-producer-wake")) {
+      // Asleep from before the first record on, so that whoever brings it has somebody to wake.
+      consumer.read((bytes, offset, length) => onPeer(checkRecord(bytes, offset, length)), {
+        strategy: "park",
+        timeoutMs: WATCHDOG_MS,
+      });
+    }
     let ended: string | undefined;
     while (ended === undefined) {
       ended = await Promise.race([doomed.ended, new Promise<undefined>((go) => setTimeout(go, 2, undefined))]);
