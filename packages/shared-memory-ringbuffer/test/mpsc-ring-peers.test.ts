@@ -85,43 +85,43 @@ describe.each(["named", "anonymous"] as const)("an MPSC ring in a %s segment", (
   });
 });
 
+// Whether a point is come by depends on who sleeps when: a producer that never had to wake anybody doesn't die of it.
+const UNTIL_COME_BY = { retry: 5 };
+
 describe("kill -9 of a producer", () => {
-  test.each(PRODUCER_POINTS)("at %s holds nobody up, and tears, doubles and loses nothing published", async (point) => {
-    const segment = segmentOf("named");
-    const consumer = new MpscConsumer(segment.region("mpsc"), segment);
-    let next = 0;
-    const onPeer = (sequence: number): void => {
-      expect(sequence).toBe(next++);
-    };
-    const doomed = startTask(segment, PRODUCE, point);
-    const isRoomPoint = point.startsWith("mpsc-room");
-    if (point.startsWith("mpsc-producer-wake")) {
-      // Asleep from before the first record on, so that whoever brings it has somebody to wake.
-      consumer.read((bytes, offset, length) => onPeer(checkRecord(bytes, offset, length)), {
-        strategy: "park",
-        timeoutMs: WATCHDOG_MS,
-      });
-    }
-    let ended: string | undefined;
-    while (ended === undefined) {
-      ended = await Promise.race([doomed.ended, new Promise<undefined>((go) => setTimeout(go, 2, undefined))]);
-      // Asleep when records come, so that the producer has somebody to wake; away, so that it has to wait for room.
-      if (isRoomPoint) continue;
-      consumer.read((bytes, offset, length) => onPeer(checkRecord(bytes, offset, length)), {
-        strategy: "park",
-        timeoutMs: 20,
-      });
-    }
-    expect(ended).toBe("SIGKILL");
-    if (point === "mpsc-end:ended") {
-      while (!consumer.ended) consumer.drain((bytes, offset, length) => onPeer(checkRecord(bytes, offset, length)));
-      expect(next).toBe(PRODUCE.to);
-      return;
-    }
-    if (isRoomPoint) consumer.read((bytes, offset, length) => onPeer(checkRecord(bytes, offset, length)));
-    expectSound(segment, consumer, onPeer);
-    expect(inspectMpscRing(segment.region("mpsc")).pendingClaim).toBeUndefined();
-  });
+  test.each(PRODUCER_POINTS)(
+    "at %s holds nobody up, and tears, doubles and loses nothing published",
+    UNTIL_COME_BY,
+    async (point) => {
+      const segment = segmentOf("named");
+      const consumer = new MpscConsumer(segment.region("mpsc"), segment);
+      let next = 0;
+      const onPeer = (sequence: number): void => {
+        expect(sequence).toBe(next++);
+      };
+      const doomed = startTask(segment, PRODUCE, point);
+      const isRoomPoint = point.startsWith("mpsc-room");
+      let ended: string | undefined;
+      while (ended === undefined) {
+        ended = await Promise.race([doomed.ended, new Promise<undefined>((go) => setTimeout(go, 2, undefined))]);
+        // Asleep when records come, so that the producer has somebody to wake; away, so that it has to wait for room.
+        if (isRoomPoint) continue;
+        consumer.read((bytes, offset, length) => onPeer(checkRecord(bytes, offset, length)), {
+          strategy: "park",
+          timeoutMs: 20,
+        });
+      }
+      expect(ended).toBe("SIGKILL");
+      if (point === "mpsc-end:ended") {
+        while (!consumer.ended) consumer.drain((bytes, offset, length) => onPeer(checkRecord(bytes, offset, length)));
+        expect(next).toBe(PRODUCE.to);
+        return;
+      }
+      if (isRoomPoint) consumer.read((bytes, offset, length) => onPeer(checkRecord(bytes, offset, length)));
+      expectSound(segment, consumer, onPeer);
+      expect(inspectMpscRing(segment.region("mpsc")).pendingClaim).toBeUndefined();
+    },
+  );
 
   test("and its slot taken by another leaves its claim a dead one's", async () => {
     const segment = segmentOf("named");
